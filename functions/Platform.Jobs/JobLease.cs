@@ -1,0 +1,67 @@
+namespace Platform.Jobs;
+
+/// <summary>Control to worker, <see cref="Routes.WorkerRunJob"/>: here is a lease, run the job. 202 accepts, 429 or 503 declines.</summary>
+public sealed record RunJobRequest
+{
+    /// <summary>The job.</summary>
+    public required string JobId { get; init; }
+
+    /// <summary>Attempt number, 1 for the first.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>Fencing token of this lease; the worker shows it with every message about the job.</summary>
+    public required long Token { get; init; }
+
+    /// <summary>The spec as submitted.</summary>
+    public required JobSpec Spec { get; init; }
+
+    /// <summary>The model's manifest where the spec names a model.</summary>
+    public ModelManifest? Model { get; init; }
+
+    /// <summary>Send a heartbeat at least this often, in milliseconds.</summary>
+    public required int HeartbeatMilliseconds { get; init; }
+}
+
+/// <summary>Worker to JobActor, methods <c>Started</c>, <c>Heartbeat</c>, <c>Complete</c>, <c>Fail</c>: a sign of life or the end, under a token.</summary>
+public sealed record LeaseReport
+{
+    /// <summary>The token of the lease that the sender holds.</summary>
+    public required long Token { get; init; }
+
+    /// <summary>The sender's app id.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>Items finished; null if unchanged.</summary>
+    public JobProgress? Progress { get; init; }
+
+    /// <summary>With <c>Complete</c>.</summary>
+    public JobResult? Result { get; init; }
+
+    /// <summary>With <c>Fail</c>.</summary>
+    public JobFailure? Failure { get; init; }
+}
+
+/// <summary>JobActor to worker: what to do now.</summary>
+/// <param name="Accepted">False: the token is old or the job has ended; stop and clean up, nothing you say about it counts.</param>
+/// <param name="Cancel">True: the user cancelled; stop, then report.</param>
+/// <param name="State">The job's state after the report.</param>
+public sealed record LeaseAnswer(bool Accepted, bool Cancel, JobState State);
+
+/// <summary>JobActor to a submitter.</summary>
+/// <param name="Outcome">See <see cref="SubmitOutcome"/>.</param>
+/// <param name="Status">The job as it stands.</param>
+public sealed record SubmitAnswer(SubmitOutcome Outcome, JobStatus Status);
+
+/// <summary>What became of a submission.</summary>
+[System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<SubmitOutcome>))]
+public enum SubmitOutcome
+{
+    /// <summary>New and durable.</summary>
+    Created,
+
+    /// <summary>The same spec was submitted before under this id; nothing changed.</summary>
+    AlreadyKnown,
+
+    /// <summary>Another spec is known under this id; nothing changed.</summary>
+    Conflict,
+}

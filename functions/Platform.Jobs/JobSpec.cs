@@ -1,0 +1,65 @@
+using System.Text.Json.Serialization;
+
+namespace Platform.Jobs;
+
+/// <summary>What a client asks for: the body of <c>POST /api/jobs</c> and the text of a message in the <c>jobs</c> queue.</summary>
+/// <remarks>Immutable. Two specs are the same request if their JSON is the same; a different spec under a known id is a conflict.</remarks>
+public sealed record JobSpec
+{
+    /// <summary>Chosen by the client, which makes submission idempotent; <see cref="Names.JobIdRule"/>. Null: the platform chooses.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>One of <see cref="JobKinds"/>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Model that the job runs; required by <see cref="JobKinds.BatchInfer"/>.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Object-storage key of the input: one prompt per line, or JSON lines with a <c>prompt</c> member. Exclusive with <see cref="Prompts"/>.</summary>
+    public string? Input { get; init; }
+
+    /// <summary>The prompts themselves, for small jobs: at most 1,000, 32 KiB together.</summary>
+    public IReadOnlyList<string>? Prompts { get; init; }
+
+    /// <summary>Tokens to make per item, 1 to 4096. Default 32.</summary>
+    public int MaxTokens { get; init; } = 32;
+
+    /// <summary>Sampling temperature, 0 (greedy, the default) to 2.</summary>
+    public double Temperature { get; init; }
+
+    /// <summary>Attempts in all, 1 to 100. Default 3.</summary>
+    public int MaxAttempts { get; init; } = 3;
+
+    /// <summary>Seconds from submission to the end at the latest, 1 to 604,800 (7 days). Null: none.</summary>
+    public int? DeadlineSeconds { get; init; }
+
+    /// <summary>The client's own labels, at most 16 pairs of 64 characters each; used by list filters and the ledger.</summary>
+    public IReadOnlyDictionary<string, string>? Labels { get; init; }
+}
+
+/// <summary>The kinds of job that workers run.</summary>
+public static class JobKinds
+{
+    /// <summary>One completion per prompt; the results, in order, go to object storage.</summary>
+    public const string BatchInfer = "batch-infer";
+
+    /// <summary>Every known kind.</summary>
+    public static IReadOnlyList<string> All { get; } = [BatchInfer];
+}
+
+/// <summary>One fault of a spec: where, and what is wrong with it.</summary>
+/// <param name="Path">JSON path, for example <c>$.prompts[3]</c>.</param>
+/// <param name="Message">What was found and what was expected.</param>
+public sealed record SpecFault(string Path, string Message);
+
+/// <summary>The message in the <c>jobs</c> queue: a doorbell that carries the whole spec, so that a message from anywhere can start a job.</summary>
+public sealed record JobMessage
+{
+    /// <summary>The job's id; never null in a message.</summary>
+    [JsonRequired]
+    public required string Id { get; init; }
+
+    /// <summary>The spec, its <see cref="JobSpec.Id"/> equal to <see cref="Id"/>.</summary>
+    [JsonRequired]
+    public required JobSpec Spec { get; init; }
+}

@@ -1,0 +1,73 @@
+namespace Platform.Jobs;
+
+/// <summary>Worker to control, every second and on change: what the node has and does.</summary>
+public sealed record NodeHeartbeat
+{
+    /// <summary>App id of the worker.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>Identifies the process: a new value means that the worker restarted and holds nothing.</summary>
+    public required string InstanceId { get; init; }
+
+    /// <summary>Process id, for people.</summary>
+    public required int ProcessId { get; init; }
+
+    /// <summary>The accelerator's own name, for example <c>Host memory (AVX2, 2 cores)</c>.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Bytes that models may take in device memory.</summary>
+    public required long DeviceCapacityBytes { get; init; }
+
+    /// <summary>Bytes of it that are free.</summary>
+    public required long DeviceFreeBytes { get; init; }
+
+    /// <summary>Models on the node and how near they are.</summary>
+    public required IReadOnlyDictionary<string, ModelResidency> Models { get; init; }
+
+    /// <summary>Bytes per model that the NVMe tier holds.</summary>
+    public required IReadOnlyDictionary<string, long> CachedBytes { get; init; }
+
+    /// <summary>Completions running or waiting on the node.</summary>
+    public required int InFlight { get; init; }
+
+    /// <summary>Jobs running on the node.</summary>
+    public required int RunningJobs { get; init; }
+
+    /// <summary>Jobs that the node runs at once at most.</summary>
+    public required int MaxJobs { get; init; }
+
+    /// <summary>Recent rate of all completions together, tokens per second; 0 if unknown.</summary>
+    public double TokensPerSecond { get; init; }
+
+    /// <summary>Bytes read from object storage since the process started.</summary>
+    public long ObjectStoreBytes { get; init; }
+
+    /// <summary>Bytes in the NVMe tier and its limit.</summary>
+    public long TierBytes { get; init; }
+
+    /// <summary>Hard limit of the NVMe tier.</summary>
+    public long TierLimitBytes { get; init; }
+
+    /// <summary>True while the node shuts down: place nothing here.</summary>
+    public bool Draining { get; init; }
+}
+
+/// <summary>A node as control knows it.</summary>
+/// <param name="Heartbeat">The latest heartbeat.</param>
+/// <param name="SeenAt">When it came.</param>
+/// <param name="Alive">False if it is late.</param>
+public sealed record NodeStatus(NodeHeartbeat Heartbeat, DateTimeOffset SeenAt, bool Alive);
+
+/// <summary>The answer of control's <see cref="Routes.ControlNodes"/>: the table that routers read.</summary>
+/// <param name="Nodes">Every node seen since control started.</param>
+public sealed record NodeTable(IReadOnlyList<NodeStatus> Nodes);
+
+/// <summary>Argument of <c>ModelActor.EnsureReplica</c>.</summary>
+/// <param name="Avoid">Workers that just failed the caller.</param>
+public sealed record EnsureReplicaRequest(IReadOnlyList<string> Avoid);
+
+/// <summary>Answer of <c>ModelActor.EnsureReplica</c>.</summary>
+/// <param name="Worker">The worker to call; null if none can serve the model.</param>
+/// <param name="Manifest">The model's manifest; null if the model is unknown.</param>
+/// <param name="Reason">Why this worker, or why none: per node.</param>
+public sealed record ReplicaAnswer(string? Worker, ModelManifest? Manifest, string Reason);

@@ -1,0 +1,44 @@
+namespace Platform.Jobs;
+
+/// <summary>Routes between our own programs, all called through Dapr service invocation. The public routes are the functions' own.</summary>
+public static class Routes
+{
+    /// <summary>Control: <c>POST</c> a <see cref="NodeHeartbeat"/>; 204.</summary>
+    public const string ControlHeartbeat = "nodes/heartbeat";
+
+    /// <summary>Control: <c>GET</c> the <see cref="NodeTable"/>.</summary>
+    public const string ControlNodes = "nodes";
+
+    /// <summary>Worker: <c>POST</c> an OpenAI completion request; the model loads first if it must. SSE if <c>stream</c>.</summary>
+    public const string WorkerCompletions = "v1/completions";
+
+    /// <summary>Worker: <c>POST</c> an OpenAI chat completion request.</summary>
+    public const string WorkerChatCompletions = "v1/chat/completions";
+
+    /// <summary>Worker: <c>PUT</c> a <see cref="ModelManifest"/> at <c>models/{name}</c> to load it; 202 at once, or 200 when ready with <c>?wait=true</c>. <c>DELETE</c> drops it from memory and tier.</summary>
+    public static string WorkerModel(string model) => $"models/{model}";
+
+    /// <summary>Worker: <c>POST</c> a <see cref="RunJobRequest"/>.</summary>
+    public const string WorkerRunJob = "jobs/run";
+
+    /// <summary>Worker: <c>GET</c> the log of an attempt as text, from <c>?offset=</c>.</summary>
+    public static string WorkerJobLog(string jobId, int attempt) => $"jobs/{jobId}/logs/{attempt}";
+
+    /// <summary>Worker: <c>GET</c> what the NVMe tier holds.</summary>
+    public const string WorkerTier = "tier";
+
+    /// <summary>Worker: <c>GET</c> why a key is, or is not, in the NVMe tier: <c>?key=</c>.</summary>
+    public const string WorkerTierExplain = "tier/explain";
+
+    /// <summary>Header with the <see cref="ModelManifest"/> as base64 JSON, which lets a worker that never heard of the model load it for this very call.</summary>
+    public const string ManifestHeader = "platform-model-manifest";
+
+    /// <summary>Response header: bytes that this call waited for from object storage.</summary>
+    public const string ObjectStoreBytesHeader = "platform-object-store-bytes";
+
+    /// <summary>Response header: bytes that this call waited for from the NVMe tier.</summary>
+    public const string NvmeBytesHeader = "platform-nvme-bytes";
+
+    /// <summary>Response header: the worker that answered.</summary>
+    public const string WorkerHeader = "platform-worker";
+}

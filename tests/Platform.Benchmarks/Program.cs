@@ -1,0 +1,1 @@
+System.Console.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]");
