@@ -83,7 +83,17 @@ public sealed record JobResult(string Key, int Items, long Tokens);
 public sealed record JobFailure(string Code, string Message, bool Retryable);
 
 /// <summary>One row of <c>GET /api/jobs</c>.</summary>
-public sealed record JobSummary(string Id, string Kind, JobState State, int Attempts, DateTimeOffset SubmittedAt, DateTimeOffset? EndedAt);
+public sealed record JobSummary(string Id, string Kind, JobState State, int Attempts, DateTimeOffset SubmittedAt, DateTimeOffset? EndedAt)
+{
+    /// <summary>Grows with every change of the job, so that a row that arrives late does not hide a newer one.</summary>
+    public long Version { get; init; }
+}
+
+/// <summary>Argument of <c>JobIndexActor.List</c>.</summary>
+/// <param name="After">The <see cref="JobList.Next"/> of the page before; null for the newest jobs.</param>
+/// <param name="Limit">Rows at most, 1 to 500.</param>
+/// <param name="State">Only jobs in this state; null for all.</param>
+public sealed record JobListRequest(string? After, int Limit, JobState? State);
 
 /// <summary>The answer of <c>GET /api/jobs</c>: newest first.</summary>
 /// <param name="Jobs">One page.</param>

@@ -9,6 +9,8 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(JobMessage))]
 [JsonSerializable(typeof(JobStatus))]
 [JsonSerializable(typeof(JobList))]
+[JsonSerializable(typeof(JobListRequest))]
+[JsonSerializable(typeof(JobSummary))]
 [JsonSerializable(typeof(List<JobSummary>))]
 [JsonSerializable(typeof(RunJobRequest))]
 [JsonSerializable(typeof(LeaseReport))]
