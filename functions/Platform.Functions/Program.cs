@@ -1,3 +1,23 @@
+using Platform.Functions.Hosting;
+using Platform.Jobs;
+
+if (args is ["--emit-functions", var folder])
+{
+    FunctionAppWriter.Write(typeof(Program).Assembly, folder);
+    return 0;
+}
+
+if (FunctionsApplication.HandlerPort() is not { } port)
+{
+    await Console.Error.WriteLineAsync("FUNCTIONS_CUSTOMHANDLER_PORT is not set: this program is the handler of a Functions host. Run 'platform up', or 'func start' in this program's folder.");
+    return 2;
+}
+
 var builder = WebApplication.CreateSlimBuilder(args);
+builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+builder.AddFunctions(typeof(Program).Assembly, port);
 var app = builder.Build();
+app.MapFunctions(port);
+Supervision.StopWithSupervisor(app.Lifetime.StopApplication);
 await app.RunAsync();
+return 0;

@@ -1,0 +1,114 @@
+using System.Reflection;
+using System.Text.Json;
+using Platform.Jobs;
+
+namespace Platform.Functions.Hosting;
+
+/// <summary>Everything a parameter may be bound to.</summary>
+internal sealed record Invocation(FunctionContext Context, HttpRequest? Request, JsonElement? Trigger);
+
+/// <summary>Calls one function: makes its class, binds its parameters, awaits its result.</summary>
+internal sealed class FunctionInvoker
+{
+    private readonly Func<Invocation, ValueTask<object?>>[] _binders;
+    private readonly Func<object?, Task<object?>> _awaiter;
+    private readonly MethodInvoker _method;
+    private readonly ObjectFactory? _create;
+    private readonly JsonSerializerOptions _json;
+
+    public FunctionInvoker(FunctionDescriptor function, JsonSerializerOptions json)
+    {
+        Function = function;
+        _json = json;
+        _method = MethodInvoker.Create(function.Method);
+        _create = function.Method.IsStatic ? null : ActivatorUtilities.CreateFactory(function.Type, []);
+        _awaiter = ReturnTypes.Awaiter(function.Method.ReturnType);
+        _binders = [.. function.Method.GetParameters().Select(BinderOf)];
+    }
+
+    public FunctionDescriptor Function { get; }
+
+    public async Task<object?> InvokeAsync(Invocation invocation)
+    {
+        var arguments = new object?[_binders.Length];
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            arguments[i] = await _binders[i](invocation);
+        }
+
+        var instance = _create?.Invoke(invocation.Context.InstanceServices, null);
+        try
+        {
+            return await _awaiter(_method.Invoke(instance, arguments.AsSpan()));
+        }
+        finally
+        {
+            await DisposeAsync(instance);
+        }
+    }
+
+    private Func<Invocation, ValueTask<object?>> BinderOf(ParameterInfo parameter)
+    {
+        var type = parameter.ParameterType;
+        var name = parameter.Name!;
+        if (type == typeof(HttpRequest))
+        {
+            return static invocation => new(invocation.Request);
+        }
+
+        if (type == typeof(CancellationToken))
+        {
+            return static invocation => new(invocation.Context.CancellationToken);
+        }
+
+        if (type == typeof(FunctionContext))
+        {
+            return static invocation => new(invocation.Context);
+        }
+
+        if (parameter == Function.TriggerParameter)
+        {
+            return Function.HttpTrigger is null
+                ? invocation => new(EnvelopeValue.Read(invocation.Trigger!.Value, type, _json))
+                : invocation => ReadBodyAsync(invocation.Request!, type);
+        }
+
+        return invocation => new(ByName(invocation, name, type));
+    }
+
+    /// <summary>A route value, or an entry of the trigger's metadata, by the parameter's name.</summary>
+    private object? ByName(Invocation invocation, string name, Type type)
+    {
+        if (invocation.Request?.RouteValues.TryGetValue(name, out var routed) == true)
+        {
+            return routed is null || type == typeof(string) ? routed?.ToString() : JsonSerializer.Deserialize(JsonSerializer.Serialize(routed.ToString()), type, _json);
+        }
+
+        return invocation.Context.BindingData.TryGetValue(name, out var value) ? EnvelopeValue.Read(value, type, _json) : null;
+    }
+
+    private async ValueTask<object?> ReadBodyAsync(HttpRequest request, Type type)
+    {
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(request.Body, type, _json, request.HttpContext.RequestAborted);
+        }
+        catch (JsonException exception)
+        {
+            throw new ProblemException(Problem.Of(400, ErrorCodes.InvalidJson, $"The body is not the JSON of a {type.Name}: {exception.Message}"));
+        }
+    }
+
+    private static async ValueTask DisposeAsync(object? instance)
+    {
+        switch (instance)
+        {
+            case IAsyncDisposable disposable:
+                await disposable.DisposeAsync();
+                break;
+            case IDisposable disposable:
+                disposable.Dispose();
+                break;
+        }
+    }
+}
