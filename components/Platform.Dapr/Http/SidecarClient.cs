@@ -10,9 +10,7 @@ internal sealed class SidecarClient : IDisposable
     private readonly DaprOptions _options;
 
     public SidecarClient(DaprOptions options)
-    {
-        _options = options;
-        _invoker = new HttpMessageInvoker(new SocketsHttpHandler
+        : this(options, new SocketsHttpHandler
         {
             UseProxy = false,
             UseCookies = false,
@@ -21,7 +19,15 @@ internal sealed class SidecarClient : IDisposable
             ConnectTimeout = TimeSpan.FromSeconds(5),
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
             Expect100ContinueTimeout = TimeSpan.Zero,
-        });
+        })
+    {
+    }
+
+    /// <summary>Sends through <paramref name="handler"/>, for instance to a sidecar in memory.</summary>
+    internal SidecarClient(DaprOptions options, HttpMessageHandler handler)
+    {
+        _options = options;
+        _invoker = new HttpMessageInvoker(handler);
     }
 
     public Uri AddressOf(string path) => new(_options.HttpEndpoint, path);
