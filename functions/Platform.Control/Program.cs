@@ -1,3 +1,44 @@
+using Microsoft.Extensions.Options;
+using Platform.Control;
+using Platform.Control.Jobs;
+using Platform.Control.Models;
+using Platform.Control.Nodes;
+using Platform.Dapr;
+using Platform.Dapr.Actors;
+using Platform.Jobs;
+
 var builder = WebApplication.CreateSlimBuilder(args);
+builder.WebHost.UseUrls($"http://127.0.0.1:{Environment.GetEnvironmentVariable("APP_PORT") ?? "6001"}");
+builder.Services.AddOptions<ControlOptions>().BindConfiguration(ControlOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddDapr();
+builder.Services.AddActors(actors =>
+{
+    actors.JsonContext = ControlJson.Default;
+    actors.ActorIdleTimeout = TimeSpan.FromMinutes(5);
+    actors.RegisterActor<JobActor>(AppIds.JobActor);
+    actors.RegisterActor<JobIndexActor>(AppIds.JobIndexActor);
+    actors.RegisterActor<ModelActor>(AppIds.ModelActor);
+    actors.RegisterActor<ModelIndexActor>(AppIds.ModelIndexActor);
+});
+builder.Services.AddSingleton<NodeRegistry>();
+builder.Services.AddSingleton<WaitingJobs>();
+builder.Services.AddSingleton<IWorkerGateway, DaprWorkerGateway>();
+builder.Services.AddSingleton<IJobIndex, DaprJobIndex>();
+builder.Services.AddSingleton<IModelCatalog, DaprModelCatalog>();
+builder.Services.AddHostedService<DispatchService>();
+
 var app = builder.Build();
-await app.RunAsync();
+app.MapActorsHandlers();
+app.MapNodes();
+Supervision.StopWithSupervisor(app.Lifetime.StopApplication);
+try
+{
+    await app.RunAsync();
+    return 0;
+}
+catch (OptionsValidationException fault)
+{
+    Console.Error.WriteLine($"control cannot start: {string.Join("; ", fault.Failures)}. Correct the settings in section '{ControlOptions.Section}' (environment variables '{ControlOptions.Section}__...').");
+    return 2;
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Options;
+using Platform.Dapr;
+using Platform.Jobs;
+
+namespace Platform.Control.Jobs;
+
+/// <summary>Offers jobs through service invocation.</summary>
+internal sealed class DaprWorkerGateway(DaprInvoker dapr, TimeProvider time, IOptions<ControlOptions> options) : IWorkerGateway
+{
+    public async Task<RunAnswer> OfferAsync(string worker, RunJobRequest request, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(options.Value.AcceptTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            await dapr.InvokeMethodAsync(HttpMethod.Post, worker, Routes.WorkerRunJob, request, JobsJson.Default.RunJobRequest, either.Token);
+            return new RunAnswer(true, "accepted");
+        }
+        catch (DaprInvocationException fault)
+        {
+            return new RunAnswer(false, fault.IsTransport ? $"{worker} does not answer" : $"{worker} declined: {fault.Message}");
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            return new RunAnswer(false, $"{worker} did not answer within {options.Value.AcceptTimeout}");
+        }
+    }
+}

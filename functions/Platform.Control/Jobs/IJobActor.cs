@@ -1,0 +1,32 @@
+using Platform.Dapr.Actors;
+using Platform.Jobs;
+
+namespace Platform.Control.Jobs;
+
+/// <summary>Methods of the actor of one job, by their names on the wire. Answers are values: an unknown job is null, a stale token is an answer, so that callers need no error parsing.</summary>
+internal interface IJobActor : IActor
+{
+    /// <summary>Makes the job durable. The same spec again changes nothing; another spec under the same id is a conflict.</summary>
+    Task<SubmitAnswer> Submit(JobSpec spec);
+
+    /// <summary>Looks for a node now, if the job waits for one. Null if there is no such job.</summary>
+    Task<JobStatus?> Dispatch();
+
+    /// <summary>The job as it stands; null if there is none.</summary>
+    Task<JobStatus?> Get();
+
+    /// <summary>Ends the job on the user's word; nothing happens if it has ended. Null if there is no such job.</summary>
+    Task<JobStatus?> Cancel();
+
+    /// <summary>A worker is about to begin; it must not before this is accepted.</summary>
+    Task<LeaseAnswer> Started(LeaseReport report);
+
+    /// <summary>A worker lives and works.</summary>
+    Task<LeaseAnswer> Heartbeat(LeaseReport report);
+
+    /// <summary>A worker is done; accepted means that the result is committed, also when it is said again.</summary>
+    Task<LeaseAnswer> Complete(LeaseReport report);
+
+    /// <summary>A worker could not do it.</summary>
+    Task<LeaseAnswer> Fail(LeaseReport report);
+}

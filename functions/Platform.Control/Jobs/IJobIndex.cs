@@ -1,0 +1,10 @@
+using Platform.Jobs;
+
+namespace Platform.Control.Jobs;
+
+/// <summary>Where a job tells that it changed, so that listings show it.</summary>
+internal interface IJobIndex
+{
+    /// <summary>Records a row. Idempotent; an older version than the recorded one changes nothing.</summary>
+    Task RecordAsync(JobSummary summary, CancellationToken cancellationToken);
+}

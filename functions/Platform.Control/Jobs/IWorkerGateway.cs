@@ -1,0 +1,15 @@
+using Platform.Jobs;
+
+namespace Platform.Control.Jobs;
+
+/// <summary>Sends a lease to a worker.</summary>
+internal interface IWorkerGateway
+{
+    /// <summary>Offers the job. Never throws for a worker that declines, answers nonsense or is not there: those are answers.</summary>
+    Task<RunAnswer> OfferAsync(string worker, RunJobRequest request, CancellationToken cancellationToken);
+}
+
+/// <summary>What a worker said to an offered job.</summary>
+/// <param name="Accepted">True: it holds the lease and will say <c>Started</c> before it does anything.</param>
+/// <param name="Reason">Why not.</param>
+internal sealed record RunAnswer(bool Accepted, string Reason);

@@ -1,0 +1,69 @@
+using System.Globalization;
+using Platform.Jobs;
+
+namespace Platform.Control.Jobs;
+
+/// <summary>Place of a row in the index: by time of submission, then by id.</summary>
+internal readonly record struct JobIndexKey(DateTimeOffset SubmittedAt, string Id)
+{
+    public static JobIndexKey Of(JobSummary row) => new(row.SubmittedAt, row.Id);
+
+    /// <summary>Negative if <paramref name="one"/> is older.</summary>
+    public static int Compare(JobIndexKey one, JobIndexKey other)
+    {
+        var byTime = one.SubmittedAt.UtcTicks.CompareTo(other.SubmittedAt.UtcTicks);
+        return byTime != 0 ? byTime : string.CompareOrdinal(one.Id, other.Id);
+    }
+
+    /// <summary>The key as the cursor of a listing.</summary>
+    public override string ToString() => $"{SubmittedAt.UtcTicks:x}.{Id}";
+
+    public static bool TryParse(string text, out JobIndexKey key)
+    {
+        key = default;
+        var dot = text.IndexOf('.', StringComparison.Ordinal);
+        if (dot < 1
+            || !long.TryParse(text.AsSpan(0, dot), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var ticks)
+            || ticks < 0 || ticks > DateTimeOffset.MaxValue.UtcTicks
+            || !Names.IsJobId(text[(dot + 1)..]))
+        {
+            return false;
+        }
+
+        key = new JobIndexKey(new DateTimeOffset(ticks, TimeSpan.Zero), text[(dot + 1)..]);
+        return true;
+    }
+}
+
+/// <summary>Which page holds which range of keys, ascending. Each page is a value of its own, so that a change writes one page and not the whole index.</summary>
+/// <param name="Pages">Oldest first; the first page also takes whatever is older.</param>
+/// <param name="NextNumber">Number of the next new page.</param>
+internal sealed record JobIndexDirectory(IReadOnlyList<JobIndexPageRange> Pages, int NextNumber)
+{
+    public static JobIndexDirectory Empty { get; } = new([], 0);
+
+    /// <summary>Position in <see cref="Pages"/> of the page in which <paramref name="key"/> belongs; -1 if there is no page.</summary>
+    public int Find(JobIndexKey key)
+    {
+        var (low, high) = (0, Pages.Count - 1);
+        while (low < high)
+        {
+            var middle = (low + high + 1) / 2;
+            if (JobIndexKey.Compare(Pages[middle].First, key) <= 0)
+            {
+                low = middle;
+            }
+            else
+            {
+                high = middle - 1;
+            }
+        }
+
+        return Pages.Count == 0 ? -1 : low;
+    }
+}
+
+/// <summary>One page of the index.</summary>
+/// <param name="Number">Names the page's value.</param>
+/// <param name="First">Lowest key that belongs here.</param>
+internal sealed record JobIndexPageRange(int Number, JobIndexKey First);

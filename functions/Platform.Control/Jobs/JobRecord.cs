@@ -1,0 +1,57 @@
+using Platform.Jobs;
+
+namespace Platform.Control.Jobs;
+
+/// <summary>What the actor of one job keeps beside the spec. Only <see cref="JobMoves"/> makes a new one.</summary>
+internal sealed record JobRecord
+{
+    public required string Id { get; init; }
+
+    public required JobState State { get; init; }
+
+    public string? Reason { get; init; }
+
+    public required DateTimeOffset SubmittedAt { get; init; }
+
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Attempts that a worker has started, and the one that is placed.</summary>
+    public IReadOnlyList<JobAttempt> Attempts { get; init; } = [];
+
+    public JobProgress Progress { get; init; } = new(0, 0);
+
+    public JobResult? Result { get; init; }
+
+    public JobFailure? Failure { get; init; }
+
+    /// <summary>Highest fencing token given so far; never goes back, also when an attempt was withdrawn.</summary>
+    public long LastToken { get; init; }
+
+    /// <summary>Process of the worker that holds the lease: another process under the same name holds nothing.</summary>
+    public string? InstanceId { get; init; }
+
+    /// <summary>Not dispatched before this moment: back-off.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>Grows with every saved change.</summary>
+    public long Version { get; init; }
+
+    /// <summary>The attempt that holds the lease; null if none does.</summary>
+    public JobAttempt? Current() => State is JobState.Placed or JobState.Running ? Attempts[^1] : null;
+
+    public JobStatus ToStatus(JobSpec spec) => new()
+    {
+        Id = Id,
+        Spec = spec,
+        State = State,
+        Reason = Reason,
+        SubmittedAt = SubmittedAt,
+        EndedAt = EndedAt,
+        Attempts = Attempts,
+        Progress = Progress,
+        Result = Result,
+        Failure = Failure,
+    };
+
+    public JobSummary ToSummary(JobSpec spec) => new(Id, spec.Kind, State, Attempts.Count, SubmittedAt, EndedAt) { Version = Version };
+}

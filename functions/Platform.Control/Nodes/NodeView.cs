@@ -1,0 +1,21 @@
+using Platform.Jobs;
+
+namespace Platform.Control.Nodes;
+
+/// <summary>A node at the moment of a decision: what it last said, and what control knows beyond that.</summary>
+/// <param name="Heartbeat">Its latest heartbeat.</param>
+/// <param name="Alive">False if the heartbeat is late.</param>
+/// <param name="FreeJobSlots">Jobs that it can still take, after those that were sent to it since the heartbeat.</param>
+internal sealed record NodeView(NodeHeartbeat Heartbeat, bool Alive, int FreeJobSlots)
+{
+    public string Worker => Heartbeat.Worker;
+
+    public ModelResidency ResidencyOf(string model) => Heartbeat.Models.GetValueOrDefault(model, ModelResidency.Absent);
+
+    /// <summary>Bytes of the model that must come from object storage before the node can run it.</summary>
+    public long MissingBytes(ModelManifest model) => ResidencyOf(model.Name) switch
+    {
+        ModelResidency.Absent => Math.Max(0, model.LengthBytes - Heartbeat.CachedBytes.GetValueOrDefault(model.Name)),
+        _ => 0,
+    };
+}
