@@ -1,0 +1,310 @@
+using System.Runtime.CompilerServices;
+using Platform.DataPlane.Nvme;
+
+namespace Platform.DataPlane;
+
+/// <summary>A log of entries on disk: an append that has completed survives any crash, and entries are read back in the order of their addresses.</summary>
+/// <remarks>
+/// Appends that come while a commit is under way share the next one, so many writers cost few flushes. Nothing runs while nothing is appended.
+/// All members may be called from any thread. A failed commit fails its appends with a <see cref="StorageException"/>; the log goes on from what is durable,
+/// so once the cause is gone (space freed, say) the next append succeeds.
+/// </remarks>
+public sealed class DurableLog : IAsyncDisposable
+{
+    private readonly DurableLogOptions _options;
+    private readonly FolderLock _lock;
+    private readonly Lock _gate = new();
+    private LogIncarnation _log;
+    private Batch? _next;
+    private Task _committer = Task.CompletedTask;
+    private bool _committing;
+    private bool _disposed;
+
+    private DurableLog(DurableLogOptions options, FolderLock folderLock, LogIncarnation log)
+    {
+        _options = options;
+        _lock = folderLock;
+        _log = log;
+    }
+
+    /// <summary>Address of the first entry that is still there.</summary>
+    public long BeginAddress => Volatile.Read(ref _log).BeginAddress;
+
+    /// <summary>End of the durable entries: reads go up to here.</summary>
+    public long TailAddress => Math.Max(Volatile.Read(ref _log).DurableAddress, BeginAddress);
+
+    /// <summary>Opens the log of a folder, or makes an empty one.</summary>
+    /// <exception cref="StorageException"><see cref="StorageError.InUse"/>, <see cref="StorageError.Corrupt"/>, <see cref="StorageError.Version"/> or an I/O failure.</exception>
+    public static Task<DurableLog> OpenAsync(DurableLogOptions options, CancellationToken cancellationToken = default) =>
+        Task.Run(() => Open(options), cancellationToken);
+
+    /// <summary>Appends an entry.</summary>
+    /// <param name="entry">0 to <see cref="DurableLogOptions.MaxEntryBytes"/> bytes; copied before the call returns.</param>
+    /// <param name="cancellationToken">Ends the waiting; an entry already on its way may still become durable.</param>
+    /// <returns>The entry's address, once it is durable.</returns>
+    /// <exception cref="StorageException">It is not durable: <see cref="StorageError.Full"/>, <see cref="StorageError.Io"/>, <see cref="StorageError.TooLarge"/>.</exception>
+    public ValueTask<long> AppendAsync(ReadOnlyMemory<byte> entry, CancellationToken cancellationToken = default) =>
+        new(Append(entry.Span, null, cancellationToken));
+
+    /// <summary>Reads entries in order, from an address up to <see cref="TailAddress"/> as it is when the reading gets there.</summary>
+    /// <param name="fromAddress">An address that <see cref="AppendAsync"/> returned, or anything below <see cref="BeginAddress"/> for all.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/>: a record is damaged; the message has file and offset.</exception>
+    public async IAsyncEnumerable<(long Address, byte[] Entry)> ReadAsync(long fromAddress, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        // The iterator waits for pages in a blocking way, so it starts off the caller's thread.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        using var reader = OpenReader(fromAddress);
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!reader.TryRead(out var address, out var entry))
+            {
+                yield break;
+            }
+
+            yield return (address, entry);
+            reader.ExtendTo(TailAddress);
+        }
+    }
+
+    /// <summary>Gives up all entries before an address, as <see cref="TruncateUntilAsync"/>, without waiting. A failure shows at the next append.</summary>
+    public void TruncateUntil(long address)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _log.TruncateUntil(Math.Min(address, _log.DurableAddress));
+            StartCommit();
+        }
+    }
+
+    /// <summary>Gives up all entries before an address; completes when that is durable and the files that held nothing else are deleted.</summary>
+    /// <param name="address">Address of an entry, or <see cref="TailAddress"/> to give up all.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async ValueTask TruncateUntilAsync(long address, CancellationToken cancellationToken = default)
+    {
+        Task done;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _log.TruncateUntil(Math.Min(address, _log.DurableAddress));
+            done = StartCommit().Done.Task;
+        }
+
+        await done.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Waits for the commit under way, then closes the files.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+        }
+
+        await _committer;
+        _log.Dispose();
+        _lock.Dispose();
+    }
+
+    /// <summary>Opens the log on the calling thread, which may wait for the disk.</summary>
+    internal static DurableLog Open(DurableLogOptions options)
+    {
+        options = options.Validated();
+        FolderLock? folderLock = null;
+        try
+        {
+            folderLock = FolderLock.Take(options.Folder);
+            return new DurableLog(options, folderLock, LogIncarnation.Open(options));
+        }
+        catch (Exception cause)
+        {
+            folderLock?.Dispose();
+            if (cause is (IOException or UnauthorizedAccessException) and not StorageException)
+            {
+                throw StorageException.From(cause, $"The log in '{options.Folder}' cannot be opened");
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Appends; <paramref name="onDurable"/> runs once the entry is durable and before anybody is told, in the order of the addresses, one at a time.</summary>
+    internal async Task<long> Append(ReadOnlyMemory<byte> entry, Action<long>? onDurable, CancellationToken cancellationToken) =>
+        await Append(entry.Span, onDurable, cancellationToken);
+
+    /// <summary>Opens a blocking reader over the durable entries.</summary>
+    internal LogReader OpenReader(long fromAddress)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _log.Read(fromAddress, TailAddress);
+        }
+    }
+
+    private Task<long> Append(ReadOnlySpan<byte> entry, Action<long>? onDurable, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (entry.Length > _options.MaxEntryBytes)
+        {
+            throw new StorageException(StorageError.TooLarge, $"An entry of {entry.Length} bytes does not fit the log in '{_options.Folder}', whose limit is {_options.MaxEntryBytes}. Split it, or raise {nameof(DurableLogOptions.MaxEntryBytes)}.");
+        }
+
+        long address;
+        Task done;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            try
+            {
+                Revive();
+                address = _log.Enqueue(entry);
+            }
+            catch (Exception cause) when (cause is not StorageException)
+            {
+                throw Failure(cause);
+            }
+
+            var batch = StartCommit();
+            batch.Until = _log.TailAddress;
+            if (onDurable is not null)
+            {
+                batch.OnDurable.Add((address, onDurable));
+            }
+
+            done = batch.Done.Task;
+        }
+
+        return Wait(done, address, cancellationToken);
+
+        static async Task<long> Wait(Task done, long address, CancellationToken cancellationToken)
+        {
+            await done.WaitAsync(cancellationToken);
+            return address;
+        }
+    }
+
+    /// <summary>The batch that the next commit completes; sees to it that there is a next commit. Under the gate.</summary>
+    private Batch StartCommit()
+    {
+        _next ??= new Batch();
+        if (!_committing)
+        {
+            _committing = true;
+            _committer = Task.Run(CommitAsync);
+        }
+
+        return _next;
+    }
+
+    /// <summary>Replaces a dead incarnation by one that starts from what is durable. Under the gate.</summary>
+    /// <remarks>While a commit of the dead one is under way nothing is replaced: what is appended meanwhile shares that commit's failure.</remarks>
+    private void Revive()
+    {
+        if (_log.Fault is not null && !_committing)
+        {
+            _log.Dispose();
+            Volatile.Write(ref _log, LogIncarnation.Open(_options, _log.Committed));
+        }
+    }
+
+    private async Task CommitAsync()
+    {
+        while (true)
+        {
+            Batch batch;
+            LogIncarnation log;
+            ValueTask commit = default;
+            Exception? failure = null;
+            lock (_gate)
+            {
+                if (_next is null)
+                {
+                    _committing = false;
+                    return;
+                }
+
+                batch = _next;
+                _next = null;
+                log = _log;
+                try
+                {
+                    commit = log.CommitAsync(batch.Until);
+                }
+                catch (Exception cause)
+                {
+                    failure = cause;
+                }
+            }
+
+            try
+            {
+                if (failure is null)
+                {
+                    await commit;
+                    foreach (var (address, apply) in batch.OnDurable)
+                    {
+                        apply(address);
+                    }
+                }
+            }
+            catch (Exception cause)
+            {
+                failure = cause;
+            }
+
+            if (failure is null)
+            {
+                batch.Done.SetResult();
+            }
+            else
+            {
+                FailAll(batch, Failure(log.Fault ?? failure));
+                return;
+            }
+        }
+    }
+
+    /// <summary>Ends the committer: fails the batch that it had, and the next, which went into the same dead incarnation.</summary>
+    private void FailAll(Batch batch, StorageException failure)
+    {
+        Batch? next;
+        lock (_gate)
+        {
+            next = _next;
+            _next = null;
+            _log.Kill(failure);
+            _committing = false;
+        }
+
+        batch.Fail(failure);
+        next?.Fail(failure);
+    }
+
+    private StorageException Failure(Exception cause) => StorageException.From(cause, $"The log in '{_options.Folder}' cannot commit");
+
+    /// <summary>What one commit completes.</summary>
+    private sealed class Batch
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public List<(long Address, Action<long> Apply)> OnDurable { get; } = [];
+
+        public long Until { get; set; }
+
+        public void Fail(StorageException failure)
+        {
+            Done.SetException(failure);
+
+            // A truncation without a waiter has nobody to look at the failure; the next append meets it.
+            _ = Done.Task.Exception;
+        }
+    }
+}
