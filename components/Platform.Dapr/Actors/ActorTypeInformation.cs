@@ -27,7 +27,7 @@ internal sealed class ActorTypeInformation
         foreach (var method in implementation.GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
         {
             var parameters = method.GetParameters();
-            if (method.ReturnType == typeof(Task) && (parameters.Length == 0 || (parameters.Length == 1 && parameters[0].ParameterType == typeof(byte[]))))
+            if (method.ReturnType.IsAssignableTo(typeof(Task)) && (parameters.Length == 0 || (parameters.Length == 1 && parameters[0].ParameterType == typeof(byte[]))))
             {
                 _timers.TryAdd(method.Name, (MethodInvoker.Create(method), parameters.Length == 1));
             }

@@ -1,0 +1,89 @@
+using Platform.Local.Sidecar.App;
+using Platform.Local.Sidecar.Http;
+
+namespace Platform.Local.Sidecar.Invocation;
+
+/// <summary>Service invocation: forwards a call to the app with that id, streaming both ways, whatever the app answers.</summary>
+/// <remarks>Both sidecars of a call live in this process, so one hop does the work of two: it adds what the callee's sidecar would add.</remarks>
+internal sealed class InvocationApi(AppChannel self, AppDirectory apps, long maxBodyBytes, ILogger log)
+{
+    private static readonly UriCreationOptions AsIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public async Task HandleAsync(HttpContext context, ApiPath path)
+    {
+        if (InvocationTarget.Of(context, path) is not { } target)
+        {
+            await DaprError.NoRoute.WriteAsync(context);
+            return;
+        }
+
+        var callee = Resolve(target.Target);
+        try
+        {
+            await ForwardAsync(context, callee, target.Method, path.Query);
+        }
+        catch (Exception e) when (e is HttpRequestException or BodyTooLargeException && !context.Response.HasStarted)
+        {
+            SidecarLog.InvocationFailed(log, self.AppId, target.Target, target.Method, e.Message);
+            throw Failure(target.Target, (e.InnerException as BodyTooLargeException ?? e).Message, e);
+        }
+    }
+
+    private static DaprErrorException Failure(string target, string why, Exception? inner = null) => new(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {target}, err: {why}", inner);
+
+    private AppChannel Resolve(string target)
+    {
+        var dots = target.Count(c => c == '.');
+        if (dots > 1)
+        {
+            throw Failure(target, $"invalid app id {target}");
+        }
+
+        // There is one namespace here; a qualified id names the same app.
+        var appId = dots == 1 ? target[..target.IndexOf('.', StringComparison.Ordinal)] : target;
+        return apps.Find(appId) is { Address: not null } callee
+            ? callee
+            : throw Failure(target, $"couldn't find service: {appId}");
+    }
+
+    private async Task ForwardAsync(HttpContext context, AppChannel callee, string method, string query)
+    {
+        if (!callee.IsHealthy)
+        {
+            throw Failure(callee.AppId, "app is not in a healthy state");
+        }
+
+        if (context.Request.ContentLength > maxBodyBytes)
+        {
+            throw new BodyTooLargeException(maxBodyBytes);
+        }
+
+        using var slot = await callee.EnterAsync(context.RequestAborted);
+        using var request = CreateRequest(context, callee, method, query);
+        using var response = await callee.SendAsync(request, context.RequestAborted);
+        await ForwardedAnswer.CopyAsync(response, context);
+    }
+
+    private HttpRequestMessage CreateRequest(HttpContext context, AppChannel callee, string method, string query)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri($"{callee.Address}{method}{query}", AsIs));
+        if (context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0)
+        {
+            request.Content = new ForwardedBody(context, maxBodyBytes);
+        }
+
+        ForwardedHeaders.Copy(context, request);
+        if (!ReferenceEquals(callee, self))
+        {
+            var headers = request.Headers;
+            headers.TryAddWithoutValidation("dapr-caller-app-id", self.AppId);
+            headers.TryAddWithoutValidation("dapr-caller-namespace", "default");
+            headers.TryAddWithoutValidation("dapr-callee-app-id", callee.AppId);
+            headers.TryAddWithoutValidation("X-Forwarded-For", "127.0.0.1");
+            headers.TryAddWithoutValidation("X-Forwarded-Host", context.Request.Host.Value);
+            headers.TryAddWithoutValidation("Forwarded", $"for=127.0.0.1;by=127.0.0.1;host={context.Request.Host.Value}");
+        }
+
+        return request;
+    }
+}

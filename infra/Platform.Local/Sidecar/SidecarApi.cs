@@ -1,0 +1,132 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+using Platform.Local.Sidecar.Actors;
+using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Invocation;
+using Platform.Local.Sidecar.Secrets;
+using Platform.Local.Sidecar.State;
+
+namespace Platform.Local.Sidecar;
+
+/// <summary>The front door: token, then the route. What matches no route is an invocation, and an error if that has no target either.</summary>
+internal sealed class SidecarApi
+{
+    private const string TokenHeader = "dapr-api-token";
+
+    public required SidecarOptions Options { get; init; }
+
+    public required InvocationApi Invocation { get; init; }
+
+    public required StateApi State { get; init; }
+
+    public required ActorsApi Actors { get; init; }
+
+    public required SecretsApi Secrets { get; init; }
+
+    public required MetadataApi Metadata { get; init; }
+
+    public required HealthApi Health { get; init; }
+
+    /// <summary>Begins the sidecar's end; returns at once.</summary>
+    public required Action Shutdown { get; init; }
+
+    public required ILogger Log { get; init; }
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        try
+        {
+            await RouteAsync(context, ApiPath.Parse(context.Features.Get<IHttpRequestFeature>()!.RawTarget));
+        }
+        catch (DaprErrorException e) when (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            await e.Error.WriteAsync(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            context.Abort(); // The caller is gone.
+        }
+        catch (BadHttpRequestException)
+        {
+            throw; // Kestrel has the right answer to a malformed request.
+        }
+        catch (Exception e)
+        {
+            SidecarLog.RequestFailed(Log, e, Options.AppId, context.Request.Method, context.Request.Path);
+            if (context.Response.HasStarted)
+            {
+                context.Abort();
+                return;
+            }
+
+            context.Response.Clear();
+            await new DaprError(500, "ERR_INTERNAL", e.Message).WriteAsync(context);
+        }
+    }
+
+    private async Task RouteAsync(HttpContext context, ApiPath path)
+    {
+        var isHeaderForm = InvocationTarget.FromHeader(context) is not null;
+        if (!isHeaderForm && await Health.TryHandleAsync(context, path))
+        {
+            return;
+        }
+
+        if (!IsAllowed(context))
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            context.Response.ContentType = "text/plain";
+            await context.Response.WriteAsync("invalid api token", context.RequestAborted);
+            return;
+        }
+
+        if (!isHeaderForm && path.Count >= 2 && await TryHandleAsync(context, path))
+        {
+            return;
+        }
+
+        await Invocation.HandleAsync(context, path);
+    }
+
+    private async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
+    {
+        if (path.Is(0, "v1.0"))
+        {
+            switch (path.Raw(1))
+            {
+                case "invoke":
+                    return false;
+                case "state":
+                    return await State.TryHandleAsync(context, path);
+                case "actors":
+                    return await Actors.TryHandleAsync(context, path);
+                case "secrets":
+                    return await Secrets.TryHandleAsync(context, path);
+                case "metadata":
+                    return await Metadata.TryHandleAsync(context, path);
+                case "shutdown" when path.Count == 2 && HttpMethods.IsPost(context.Request.Method):
+                    context.Response.OnCompleted(() =>
+                    {
+                        Shutdown();
+                        return Task.CompletedTask;
+                    });
+                    await context.AnswerNothingAsync();
+                    return true;
+            }
+        }
+
+        if (path.Raw(0) is "v1.0" or "v1.0-alpha1" or "v1.0-beta1" && AbsentBuildingBlocks.Find(context, path) is { } error)
+        {
+            await error.WriteAsync(context);
+            return true;
+        }
+
+        return false;
+    }
+
+    private bool IsAllowed(HttpContext context) =>
+        Options.ApiToken is not { Length: > 0 } token
+        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers[TokenHeader].ToString()), Encoding.UTF8.GetBytes(token));
+}

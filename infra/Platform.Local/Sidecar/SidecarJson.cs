@@ -1,0 +1,9 @@
+using System.Text.Json.Serialization;
+using Platform.Local.Sidecar.Actors;
+
+namespace Platform.Local.Sidecar;
+
+/// <summary>JSON of what the sidecars keep on disk.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(Reminder))]
+internal sealed partial class SidecarJson : JsonSerializerContext;

@@ -1,0 +1,185 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using Platform.DataPlane;
+using Platform.Local.Sidecar.Http;
+
+namespace Platform.Local.Sidecar.State;
+
+/// <summary><c>/v1.0/state/{store}</c>: save, get, delete, bulk, transaction.</summary>
+internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> stores, long maxBodyBytes)
+{
+    /// <summary>Handles a request whose path is <c>v1.0/state/...</c>; false if it is none of ours.</summary>
+    public async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
+    {
+        var method = context.Request.Method;
+        var isWrite = HttpMethods.IsPost(method) || HttpMethods.IsPut(method);
+        Func<StateComponent, Task>? handler = path.Count switch
+        {
+            3 when isWrite => store => SaveAsync(context, store),
+            4 when isWrite && path.Is(3, "bulk") => store => GetBulkAsync(context, store),
+            4 when isWrite && path.Is(3, "transaction") => store => TransactAsync(context, store),
+            4 when HttpMethods.IsGet(method) => store => GetAsync(context, store, path.Parameter(3)),
+            4 when HttpMethods.IsDelete(method) => store => DeleteAsync(context, store, path.Parameter(3)),
+            _ => null,
+        };
+        if (handler is null)
+        {
+            return false;
+        }
+
+        await handler(Resolve(path.Parameter(2)));
+        return true;
+    }
+
+    private StateComponent Resolve(string name)
+    {
+        if (stores.Count == 0)
+        {
+            throw new DaprErrorException(500, "ERR_STATE_STORE_NOT_CONFIGURED", $"state store {name} is not configured");
+        }
+
+        return stores.GetValueOrDefault(name) ?? throw new DaprErrorException(400, "ERR_STATE_STORE_NOT_FOUND", $"state store {name} is not found");
+    }
+
+    private async Task SaveAsync(HttpContext context, StateComponent store)
+    {
+        using var body = await RequestBody.ReadJsonAsync(context, maxBodyBytes);
+        var metadata = QueryMetadata.Of(context.Request);
+        var operations = Parse(body, root => Items(root).Select(item => StateItems.Upsert(item, store.KeyOf, metadata)).ToList());
+        await RunAsync(context, store, operations, "ERR_STATE_SAVE", $"failed saving state in state store {store.Resource.Name}");
+    }
+
+    private static async Task GetAsync(HttpContext context, StateComponent store, string key)
+    {
+        if (store.Store.Find(store.KeyOf(key)) is not { } record)
+        {
+            await context.AnswerNothingAsync();
+            return;
+        }
+
+        context.Response.Headers.ETag = record.ETag;
+        if (record.ExpiresAt is { } end)
+        {
+            context.Response.Headers["metadata.ttlExpireTime"] = end.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+        }
+
+        await context.AnswerJsonAsync(200, record.Value);
+    }
+
+    private static Task DeleteAsync(HttpContext context, StateComponent store, string key)
+    {
+        var concurrency = context.Request.Query["concurrency"].ToString();
+        var operation = new StateOperation
+        {
+            Key = store.KeyOf(key),
+            ETag = concurrency == "last-write" ? null : context.Request.Headers.IfMatch.ToString(),
+        };
+        return RunAsync(context, store, [operation], "ERR_STATE_DELETE", $"failed deleting state with key {key}");
+    }
+
+    private async Task GetBulkAsync(HttpContext context, StateComponent store)
+    {
+        using var body = await RequestBody.ReadJsonAsync(context, maxBodyBytes);
+        var keys = Parse(body, root => GoJson.Find(root, "keys") is { ValueKind: JsonValueKind.Array } array
+            ? array.EnumerateArray().Select(key => key.ValueKind == JsonValueKind.String ? key.GetString()! : throw new JsonException("keys are strings")).ToList()
+            : []);
+        var answer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(answer))
+        {
+            writer.WriteStartArray();
+            foreach (var key in keys)
+            {
+                WriteItem(writer, key, store.Store.Find(store.KeyOf(key)));
+            }
+
+            writer.WriteEndArray();
+        }
+
+        await context.AnswerJsonAsync(200, answer.WrittenMemory);
+    }
+
+    private static void WriteItem(Utf8JsonWriter writer, string key, StateRecord? record)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("key"u8, key);
+        if (record is { } found)
+        {
+            writer.WritePropertyName("data"u8);
+            writer.WriteRawValue(found.Value.Span, skipInputValidation: true);
+            writer.WriteString("etag"u8, found.ETag);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private async Task TransactAsync(HttpContext context, StateComponent store)
+    {
+        using var body = await RequestBody.ReadJsonAsync(context, maxBodyBytes);
+        var none = new Dictionary<string, string>();
+        var operations = Parse(body, root => (GoJson.Find(root, "operations") is { ValueKind: JsonValueKind.Array } array ? array.EnumerateArray().ToList() : []).ConvertAll(item =>
+        {
+            var request = GoJson.Find(item, "request") ?? default;
+            return GoJson.FindString(item, "operation") switch
+            {
+                "upsert" => StateItems.Upsert(request, store.KeyOf, none),
+                "delete" => StateItems.Delete(request, store.KeyOf),
+                var other => throw new DaprErrorException(400, "ERR_NOT_SUPPORTED_STATE_OPERATION", $"operation type {other} not supported"),
+            };
+        }));
+        try
+        {
+            var conflict = await store.Store.TransactAsync(operations, context.RequestAborted);
+            if (conflict != StateConflict.None)
+            {
+                throw new DaprErrorException(500, "ERR_STATE_TRANSACTION", $"error while executing state transaction: {Words(conflict)}");
+            }
+        }
+        catch (StorageException e)
+        {
+            throw new DaprErrorException(500, "ERR_STATE_TRANSACTION", $"error while executing state transaction: {e.Message}", e);
+        }
+
+        await context.AnswerNothingAsync();
+    }
+
+    private static async Task RunAsync(HttpContext context, StateComponent store, IReadOnlyList<StateOperation> operations, string code, string what)
+    {
+        try
+        {
+            var conflict = await store.Store.SaveAsync(operations, context.RequestAborted);
+            if (conflict != StateConflict.None)
+            {
+                throw new DaprErrorException(conflict == StateConflict.Mismatch ? 409 : 400, code, $"{what}: {Words(conflict)}");
+            }
+        }
+        catch (StorageException e)
+        {
+            throw new DaprErrorException(500, code, $"{what}: {e.Message}", e);
+        }
+
+        await context.AnswerNothingAsync();
+    }
+
+    private static string Words(StateConflict conflict) =>
+        conflict == StateConflict.Mismatch ? "possible etag mismatch. error from state store: the etag does not match" : "invalid etag value: expected a number";
+
+    private static List<JsonElement> Items(JsonElement root) => root.ValueKind switch
+    {
+        JsonValueKind.Array => [.. root.EnumerateArray()],
+        JsonValueKind.Null => [],
+        _ => throw new JsonException("expected an array of items"),
+    };
+
+    private static T Parse<T>(JsonDocument body, Func<JsonElement, T> read)
+    {
+        try
+        {
+            return read(body.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new DaprErrorException(DaprError.Malformed(e.Message), e);
+        }
+    }
+}
