@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Platform.Jobs;
 
 /// <summary>What a client asks for: the body of <c>POST /api/jobs</c> and the text of a message in the <c>jobs</c> queue.</summary>
-/// <remarks>Immutable. Two specs are the same request if their JSON is the same; a different spec under a known id is a conflict.</remarks>
+/// <remarks>Immutable by convention: members with a default have a setter, because generated JSON code sets every <c>init</c> member, an absent one to zero. Two specs are the same request if their JSON is the same; a different spec under a known id is a conflict.</remarks>
 public sealed record JobSpec
 {
     /// <summary>Chosen by the client, which makes submission idempotent; <see cref="Names.JobIdRule"/>. Null: the platform chooses.</summary>
@@ -22,13 +22,13 @@ public sealed record JobSpec
     public IReadOnlyList<string>? Prompts { get; init; }
 
     /// <summary>Tokens to make per item, 1 to 4096. Default 32.</summary>
-    public int MaxTokens { get; init; } = 32;
+    public int MaxTokens { get; set; } = 32;
 
     /// <summary>Sampling temperature, 0 (greedy, the default) to 2.</summary>
     public double Temperature { get; init; }
 
     /// <summary>Attempts in all, 1 to 100. Default 3.</summary>
-    public int MaxAttempts { get; init; } = 3;
+    public int MaxAttempts { get; set; } = 3;
 
     /// <summary>Seconds from submission to the end at the latest, 1 to 604,800 (7 days). Null: none.</summary>
     public int? DeadlineSeconds { get; init; }
