@@ -1,4 +1,6 @@
+using Platform.Dapr;
 using Platform.Functions.Hosting;
+using Platform.Functions.Routing;
 using Platform.Jobs;
 
 if (args is ["--emit-functions", var folder])
@@ -15,6 +17,8 @@ if (FunctionsApplication.HandlerPort() is not { } port)
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+builder.Services.AddDapr();
+builder.Services.AddRouter(builder.Configuration);
 builder.AddFunctions(typeof(Program).Assembly, port);
 var app = builder.Build();
 app.MapFunctions(port);

@@ -1,0 +1,164 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using Platform.Dapr;
+using Platform.Functions.Hosting;
+using Platform.Jobs;
+
+namespace Platform.Functions.Routing;
+
+/// <summary>Sends a completion to a worker that has the model ready; if there is none, holds the call while one gets it.</summary>
+internal sealed class CompletionRouter(
+    NodeTableCache table,
+    PowerOfTwoChoicesPolicy policy,
+    CallsByWorker calls,
+    HeldCalls held,
+    ControlClient control,
+    DaprInvoker dapr,
+    TimeProvider time,
+    IOptions<RouterOptions> options,
+    ILogger<CompletionRouter> logger)
+{
+    private static readonly TimeSpan ComeBack = TimeSpan.FromSeconds(1);
+
+    /// <summary>Completes when a worker's response headers are here: its first token exists, or it refused. A worker that is lost before that is replaced.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="arrived">Timestamp of its arrival.</param>
+    /// <param name="cancellationToken">Aborts the call, at the worker too.</param>
+    /// <exception cref="ProblemException">The model is unknown, nobody can serve it, too many calls are held, or every worker tried was lost.</exception>
+    public async Task<RoutedResponse> SendAsync(CompletionRequest request, long arrived, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(options.Value.HoldLimit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            return await TryWorkersAsync(request, arrived, either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new ProblemException(Problem.Of(503, ErrorCodes.Unavailable, $"Model '{request.Model}' gave no token within {options.Value.HoldLimit.TotalSeconds:0} s. Warm it first: POST /api/models/{request.Model}/warm."), ComeBack);
+        }
+    }
+
+    private async Task<RoutedResponse> TryWorkersAsync(CompletionRequest request, long arrived, CancellationToken cancellationToken)
+    {
+        var avoid = new List<string>();
+        var hot = true;
+        var reason = "";
+        IDisposable? place = null;
+        try
+        {
+            for (var attempt = 1; attempt <= options.Value.MaxAttempts; attempt++)
+            {
+                var placing = time.GetTimestamp();
+                var worker = hot ? policy.Pick(await table.GetAsync(cancellationToken), request.Model, avoid) : null;
+                ModelManifest? manifest = null;
+                if (worker is null)
+                {
+                    hot = false;
+                    place ??= held.TryEnter() ?? throw TooMany();
+                    (worker, manifest) = await PlaceAsync(request.Model, avoid, cancellationToken);
+                }
+
+                var placed = time.GetElapsedTime(placing);
+                var queued = time.GetElapsedTime(arrived, placing);
+                var call = calls.Begin(worker);
+                try
+                {
+                    var response = await SendToAsync(worker, request, manifest, cancellationToken);
+                    if (await RefusesAsync(response, hot, cancellationToken) is not { } refusal || attempt == options.Value.MaxAttempts)
+                    {
+                        return new RoutedResponse(response, worker, queued, placed, call);
+                    }
+
+                    response.Dispose();
+                    reason = refusal;
+                    AvoidUnlessForgotten(avoid, worker, response.StatusCode);
+                }
+                catch (DaprInvocationException exception) when (exception.IsTransport)
+                {
+                    reason = exception.Message;
+                    avoid.Add(worker);
+                }
+                catch
+                {
+                    call.Dispose();
+                    throw;
+                }
+
+                call.Dispose();
+                hot = false;
+                logger.WorkerLost(worker, request.Model, attempt, reason);
+            }
+        }
+        finally
+        {
+            place?.Dispose();
+        }
+
+        throw new ProblemException(Problem.Of(502, ErrorCodes.WorkerLost, $"No worker answered the call of model '{request.Model}' in {options.Value.MaxAttempts} attempts; tried {string.Join(", ", avoid)}. Last: {reason}"), ComeBack);
+    }
+
+    /// <summary>A worker that forgot the model gets it again with the manifest; one that cannot take the call is left out.</summary>
+    private static void AvoidUnlessForgotten(List<string> avoid, string worker, HttpStatusCode status)
+    {
+        if (status != HttpStatusCode.NotFound)
+        {
+            avoid.Add(worker);
+        }
+    }
+
+    private async Task<(string Worker, ModelManifest Manifest)> PlaceAsync(string model, List<string> avoid, CancellationToken cancellationToken)
+    {
+        var answer = await control.EnsureReplicaAsync(model, avoid, cancellationToken);
+        if (answer.Manifest is null)
+        {
+            throw CompletionRequest.UnknownModel(model);
+        }
+
+        if (answer.Worker is null)
+        {
+            throw new ProblemException(Problem.Of(503, ErrorCodes.NoWorker, $"No worker can serve model '{model}': {answer.Reason}"), ComeBack);
+        }
+
+        logger.ColdCall(model, answer.Worker, answer.Reason);
+        return (answer.Worker, answer.Manifest);
+    }
+
+    private async Task<HttpResponseMessage> SendToAsync(string worker, CompletionRequest request, ModelManifest? manifest, CancellationToken cancellationToken)
+    {
+        using var message = dapr.CreateInvokeMethodRequest(HttpMethod.Post, worker, request.Route);
+        message.Content = new ByteArrayContent(request.Body);
+        message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        if (manifest is not null)
+        {
+            message.Headers.Add(Routes.ManifestHeader, Convert.ToBase64String(JsonSerializer.SerializeToUtf8Bytes(manifest, JobsJson.Default.ModelManifest)));
+        }
+
+        // A short answer is taken whole: a worker that is lost in the middle of it can still be replaced.
+        return await dapr.SendAsync(message, request.Stream ? HttpCompletionOption.ResponseHeadersRead : HttpCompletionOption.ResponseContentRead, cancellationToken);
+    }
+
+    /// <summary>Why another worker, or the cold path, should take the call; null if the answer is for the client.</summary>
+    private static async Task<string?> RefusesAsync(HttpResponseMessage response, bool hot, CancellationToken cancellationToken)
+    {
+        if (response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests)
+        {
+            return $"it declined with {(int)response.StatusCode}";
+        }
+
+        if (response.StatusCode != HttpStatusCode.NotFound || !hot)
+        {
+            return null;
+        }
+
+        await response.Content.LoadIntoBufferAsync(cancellationToken);
+        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        return body.Contains(ErrorCodes.ModelNotFound, StringComparison.Ordinal) ? "it no longer has the model" : null;
+    }
+
+    private ProblemException TooMany() => new(
+        Problem.Of(429, ErrorCodes.TooManyRequests, $"{options.Value.MaxHeldCalls} calls are held for models that are being loaded, the limit (Router:MaxHeldCalls). Come back in a second."),
+        ComeBack);
+}

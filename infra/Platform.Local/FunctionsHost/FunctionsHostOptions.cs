@@ -1,0 +1,32 @@
+namespace Platform.Local.FunctionsHost;
+
+/// <summary>What one embedded Functions host serves, and where.</summary>
+internal sealed record FunctionsHostOptions
+{
+    /// <summary>Folder with <c>host.json</c> and one folder per function.</summary>
+    public required string AppRoot { get; init; }
+
+    /// <summary>Port to listen on; 0: any free one. Default 7071.</summary>
+    public int Port { get; init; } = 7071;
+
+    /// <summary>IP address to listen on. Default 127.0.0.1.</summary>
+    public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>Folder for queues, timer status and keys; made if missing.</summary>
+    public required string StateFolder { get; init; }
+
+    /// <summary>Settings that beat the process environment and <c>local.settings.json</c>; the handler gets them too.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Takes each line that the handler prints, and whether it came on standard error. Null: the host's log.</summary>
+    public Action<string, bool>? HandlerOutput { get; init; }
+
+    /// <summary>True: function keys are checked on a loopback address too. Elsewhere they always are.</summary>
+    public bool EnforceKeysOnLoopback { get; init; }
+
+    /// <summary>How long running invocations may go on after a stop was asked for. Default 10 s.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The clock of timers, queues and time-outs.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+}

@@ -1,0 +1,119 @@
+using Platform.Jobs;
+using Platform.Local.FunctionsHost.Admin;
+using Platform.Local.FunctionsHost.App;
+using Platform.Local.FunctionsHost.Invocations;
+using Platform.Local.FunctionsHost.Keys;
+
+namespace Platform.Local.FunctionsHost.Http;
+
+/// <summary>Takes every HTTP request of the host: bounds, route, key, then the function.</summary>
+internal sealed class HttpFrontDoor(HostSettings host, FunctionHostState state, KeyGate gate, AdminEndpoints admin, RawHttpRunner raw, EnvelopeHttpRunner envelopes, InFlight inFlight, long maxBodyBytes, bool hasHomepage, ILogger logger)
+{
+    public async Task HandleAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value!.Trim('/').Split('/');
+        if (path[0].Equals("admin", StringComparison.OrdinalIgnoreCase))
+        {
+            await admin.HandleAsync(context, path[1..]);
+            return;
+        }
+
+        if (inFlight.TryEnter(host.MaxOutstandingRequests) is not { } visit)
+        {
+            await RefuseAsync(context);
+            return;
+        }
+
+        using (visit)
+        {
+            await RouteAsync(context);
+        }
+    }
+
+    private async Task RouteAsync(HttpContext context)
+    {
+        if (state.Routes.Match(context, out var values, out var otherVerbs) is not { } route)
+        {
+            await AnswerUnroutedAsync(context, otherVerbs);
+            return;
+        }
+
+        var function = route.Function;
+        if (!gate.LetsIn(context, function))
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            return;
+        }
+
+        if (context.Request.ContentLength > maxBodyBytes)
+        {
+            await AnswerTooLargeAsync(context);
+            return;
+        }
+
+        context.TraceIdentifier = Guid.NewGuid().ToString();
+        try
+        {
+            await (function.AllowsRawHttp && (host.Handler.Proxying || host.Handler.Forwarding)
+                ? raw.RunAsync(context, function)
+                : envelopes.RunAsync(context, function, values));
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The caller has gone.
+        }
+        catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            await AnswerTooLargeAsync(context);
+        }
+        catch (InvocationException exception)
+        {
+            await context.WriteProblemAsync(500, ErrorCodes.Internal, exception.Message);
+        }
+        catch (FunctionAppException exception)
+        {
+            await context.WriteProblemAsync(503, ErrorCodes.Unavailable, $"Function host is not running. {exception.Message}");
+        }
+        catch (Exception exception)
+        {
+            logger.RequestFailed(function.Name, exception);
+            await context.WriteProblemAsync(500, ErrorCodes.Internal, $"The host could not pass the request to function '{function.Name}': {exception.Message}");
+        }
+    }
+
+    private Task AnswerUnroutedAsync(HttpContext context, IReadOnlyList<string> otherVerbs)
+    {
+        if (context.Request.Path == "/" && hasHomepage)
+        {
+            context.Response.ContentType = "text/html; charset=utf-8";
+            return context.Response.WriteAsync("<!doctype html><title>Functions host</title><p>Your function app is up and running.</p>", context.RequestAborted);
+        }
+
+        if (context.Request.Path == "/")
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        }
+
+        var hint = otherVerbs.Count > 0
+            ? $"The path takes {string.Join(", ", otherVerbs)}."
+            : "GET /admin/functions lists what there is.";
+        return context.WriteProblemAsync(404, ErrorCodes.RouteNotFound, $"No function answers {context.Request.Method} {context.Request.Path}. {hint}");
+    }
+
+    private Task AnswerTooLargeAsync(HttpContext context) =>
+        context.WriteProblemAsync(413, ErrorCodes.BodyTooLarge, $"The body is larger than {maxBodyBytes} bytes. Put large data into object storage and send its key, or raise FUNCTIONS_REQUEST_BODY_SIZE_LIMIT.");
+
+    private Task RefuseAsync(HttpContext context)
+    {
+        if (inFlight.IsDraining)
+        {
+            context.Response.Headers.Connection = "close";
+            return context.WriteProblemAsync(503, ErrorCodes.Unavailable, "The host is stopping.");
+        }
+
+        context.Response.Headers["X-FUNCTION-SCALEOUT"] = "1";
+        context.Response.Headers.RetryAfter = "1";
+        return context.WriteProblemAsync(429, ErrorCodes.TooManyRequests, $"The host has {host.MaxOutstandingRequests} requests under way, its limit (extensions.http.maxOutstandingRequests).");
+    }
+}

@@ -1,0 +1,260 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using Platform.DataPlane;
+
+namespace Platform.Local.FunctionsHost.Queues;
+
+/// <summary>A durable queue in this process. A waiting reader learns of a new message at once.</summary>
+/// <remarks>Texts lie in the store; here are only the few words per message that taking one needs. All members are thread-safe.</remarks>
+internal sealed class EmbeddedQueue : IMessageQueue
+{
+    internal const string MessagePrefix = "m/";
+
+    /// <summary>Azure Storage's limit for the text as stored.</summary>
+    private const int MaxTextBytes = 64 * 1024;
+
+    private static readonly TimeSpan TimeToLive = TimeSpan.FromDays(7);
+
+    private readonly DurableStore _store;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Guid, Entry> _entries = [];
+    private readonly SortedSet<Entry> _byVisibility = new(Entry.Order);
+    private TaskCompletionSource _news = NewNews();
+    private long _lastSequence;
+
+    public EmbeddedQueue(string name, DurableStore store, TimeProvider time)
+    {
+        Name = name;
+        _store = store;
+        _time = time;
+    }
+
+    public string Name { get; }
+
+    /// <summary>Messages in the queue, taken ones included.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Count;
+            }
+        }
+    }
+
+    /// <exception cref="ArgumentException">The text is longer than 64 KiB.</exception>
+    /// <exception cref="StorageException">The message is not acknowledged: the disk or the store is full, or cannot be written.</exception>
+    public async Task SendAsync(string text, CancellationToken cancellationToken)
+    {
+        if (Encoding.UTF8.GetByteCount(text) > MaxTextBytes)
+        {
+            throw new ArgumentException($"A message for queue '{Name}' has {Encoding.UTF8.GetByteCount(text)} bytes as stored; expected at most {MaxTextBytes}. Put the payload into object storage and send its key.", nameof(text));
+        }
+
+        var now = _time.GetUtcNow();
+        var message = new EmbeddedMessage(Guid.NewGuid(), now, now + TimeToLive, text);
+        var entry = new Entry { Id = message.Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = now };
+        await _store.CommitAsync([new DurableWrite(MessageKey(entry), message.ToBytes())], cancellationToken);
+        Add(entry);
+    }
+
+    public Task<IReadOnlyList<QueueMessage>> ReceiveAsync(int count, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var now = _time.GetUtcNow();
+        var taken = new List<QueueMessage>();
+        var writes = new List<DurableWrite>();
+        lock (_lock)
+        {
+            while (taken.Count < count && _byVisibility.Min is { } entry && entry.VisibleAt <= now)
+            {
+                _byVisibility.Remove(entry);
+                var message = Read(entry);
+                if (message.Expires <= now)
+                {
+                    _entries.Remove(entry.Id);
+                    writes.AddRange(Removal(entry));
+                    continue;
+                }
+
+                entry.DequeueCount++;
+                entry.Renew(now + lease);
+                _byVisibility.Add(entry);
+                writes.Add(new DurableWrite(CountKey(entry), CountBytes(entry.DequeueCount)));
+                taken.Add(new QueueMessage(entry.Id.ToString(), message.Text, entry.PopReceipt, entry.DequeueCount, message.Inserted, message.Expires, entry.VisibleAt));
+            }
+        }
+
+        if (writes.Count > 0)
+        {
+            _ = RememberAsync(writes);
+        }
+
+        return Task.FromResult<IReadOnlyList<QueueMessage>>(taken);
+    }
+
+    public async Task WaitAsync(TimeSpan longest, CancellationToken cancellationToken)
+    {
+        Task news;
+        var wait = longest;
+        lock (_lock)
+        {
+            news = _news.Task;
+            if (_byVisibility.Min is { } next && next.VisibleAt - _time.GetUtcNow() < wait)
+            {
+                wait = next.VisibleAt - _time.GetUtcNow();
+            }
+        }
+
+        if (wait > TimeSpan.Zero)
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            await Task.WhenAny(news, Task.Delay(wait, _time, either.Token));
+            await either.CancelAsync();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    public Task<string> SetVisibilityAsync(string id, string popReceipt, TimeSpan delay, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            var entry = Held(id, popReceipt);
+            _byVisibility.Remove(entry);
+            entry.Renew(_time.GetUtcNow() + delay);
+            _byVisibility.Add(entry);
+            SignalNews();
+            return Task.FromResult(entry.PopReceipt);
+        }
+    }
+
+    public async Task DeleteAsync(string id, string popReceipt, CancellationToken cancellationToken)
+    {
+        Entry entry;
+        lock (_lock)
+        {
+            entry = Held(id, popReceipt);
+            _byVisibility.Remove(entry);
+            _entries.Remove(entry.Id);
+        }
+
+        await _store.CommitAsync(Removal(entry), cancellationToken);
+    }
+
+    /// <summary>The first messages in the order in which they become visible, without taking them.</summary>
+    public IReadOnlyList<QueueMessage> Peek(int count)
+    {
+        lock (_lock)
+        {
+            return [.. _byVisibility.Take(count).Select(entry =>
+            {
+                var message = Read(entry);
+                return new QueueMessage(entry.Id.ToString(), message.Text, "", entry.DequeueCount, message.Inserted, message.Expires, entry.VisibleAt);
+            })];
+        }
+    }
+
+    /// <summary>Removes every message.</summary>
+    public async Task ClearAsync(CancellationToken cancellationToken)
+    {
+        List<DurableWrite> writes;
+        lock (_lock)
+        {
+            writes = [.. _entries.Values.SelectMany(Removal)];
+            _entries.Clear();
+            _byVisibility.Clear();
+        }
+
+        await _store.CommitAsync(writes, cancellationToken);
+    }
+
+    /// <summary>Takes over a message of an earlier process; it is visible at once.</summary>
+    internal void Restore(string key)
+    {
+        var sequence = long.Parse(key.AsSpan(key.LastIndexOf('/') + 1), NumberStyles.HexNumber);
+        _store.TryGet(key, out var value);
+        var entry = new Entry { Id = EmbeddedMessage.Parse(value).Id, Sequence = sequence, VisibleAt = _time.GetUtcNow() };
+        if (_store.TryGet(CountKey(entry), out var count))
+        {
+            entry.DequeueCount = BinaryPrimitives.ReadInt64LittleEndian(count);
+        }
+
+        _lastSequence = Math.Max(_lastSequence, sequence);
+        Add(entry);
+    }
+
+    private static TaskCompletionSource NewNews() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static byte[] CountBytes(long count)
+    {
+        var bytes = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, count);
+        return bytes;
+    }
+
+    private void Add(Entry entry)
+    {
+        lock (_lock)
+        {
+            _entries.Add(entry.Id, entry);
+            _byVisibility.Add(entry);
+            SignalNews();
+        }
+    }
+
+    private void SignalNews()
+    {
+        _news.TrySetResult();
+        _news = NewNews();
+    }
+
+    private EmbeddedMessage Read(Entry entry) => _store.TryGet(MessageKey(entry), out var value)
+        ? EmbeddedMessage.Parse(value)
+        : throw new InvalidOperationException($"Message {entry.Id} of queue '{Name}' is listed but not stored.");
+
+    private Entry Held(string id, string popReceipt) =>
+        Guid.TryParse(id, out var guid) && _entries.TryGetValue(guid, out var entry) && entry.PopReceipt == popReceipt ? entry : throw new LeaseLostException(Name, id);
+
+    /// <summary>Not waited for, so that a message is not held up by the disk: a crash may forget the last count, never the message.</summary>
+    private async Task RememberAsync(List<DurableWrite> writes)
+    {
+        try
+        {
+            await _store.CommitAsync(writes, CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is StorageException or ObjectDisposedException)
+        {
+            // The count in memory still holds; a full disk says so where something must be kept.
+        }
+    }
+
+    private IReadOnlyList<DurableWrite> Removal(Entry entry) => [new DurableWrite(MessageKey(entry), null), new DurableWrite(CountKey(entry), null)];
+
+    private string MessageKey(Entry entry) => $"{MessagePrefix}{Name}/{entry.Sequence:x16}";
+
+    private string CountKey(Entry entry) => $"d/{Name}/{entry.Sequence:x16}";
+
+    private sealed class Entry
+    {
+        public static readonly IComparer<Entry> Order = Comparer<Entry>.Create((a, b) => (a.VisibleAt, a.Sequence).CompareTo((b.VisibleAt, b.Sequence)));
+
+        public required Guid Id { get; init; }
+
+        public required long Sequence { get; init; }
+
+        public required DateTimeOffset VisibleAt { get; set; }
+
+        public long DequeueCount { get; set; }
+
+        public string PopReceipt { get; private set; } = "";
+
+        /// <summary>Call only while the entry is out of the sorted set.</summary>
+        public void Renew(DateTimeOffset visibleAt)
+        {
+            VisibleAt = visibleAt;
+            PopReceipt = Guid.NewGuid().ToString("n");
+        }
+    }
+}

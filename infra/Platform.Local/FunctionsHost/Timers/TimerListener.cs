@@ -1,0 +1,171 @@
+using System.Globalization;
+using Platform.Local.FunctionsHost.App;
+using Platform.Local.FunctionsHost.Invocations;
+
+namespace Platform.Local.FunctionsHost.Timers;
+
+/// <summary>Runs one timer-triggered function. A failure does not stop the schedule; runs never overlap; a run missed while the host was down is made up for once.</summary>
+internal sealed class TimerListener
+{
+    /// <summary>Longest sleep, so that a change of the clock is noticed within it.</summary>
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(30);
+
+    private readonly FunctionDefinition _function;
+    private readonly Func<DateTimeOffset, DateTimeOffset?> _next;
+    private readonly FunctionInvoker _invoker;
+    private readonly TimerStatusFile? _file;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+
+    /// <exception cref="FormatException">The schedule cannot be read.</exception>
+    public TimerListener(FunctionDefinition function, AppSettings settings, FunctionInvoker invoker, string statusFolder, TimeProvider time, ILogger logger)
+    {
+        _function = function;
+        _invoker = invoker;
+        _time = time;
+        _logger = logger;
+        var schedule = settings.Expand(function.Trigger.Text("schedule") ?? throw new FormatException($"The timer '{function.Name}' has no schedule."));
+        _next = Occurrences(schedule, settings["WEBSITE_TIME_ZONE"]);
+        _file = IsMonitored(function) ? new TimerStatusFile(statusFolder, function.Name) : null;
+    }
+
+    /// <summary>Works until <paramref name="stopping"/>; a run under way may end until <paramref name="abort"/>.</summary>
+    public async Task RunAsync(CancellationToken stopping, CancellationToken abort)
+    {
+        try
+        {
+            var status = _file?.Read();
+            var now = _time.GetUtcNow();
+            if (status is not null && status.Next < now)
+            {
+                await FireAsync(status, isPastDue: true, abort);
+            }
+            else if ("true".Equals(_function.Trigger.Text("runOnStartup"), StringComparison.OrdinalIgnoreCase))
+            {
+                await FireAsync(status, isPastDue: false, abort);
+            }
+
+            while (_next(_time.GetUtcNow()) is { } next)
+            {
+                Keep(next);
+                if (await SleepAsync(next, stopping))
+                {
+                    await FireAsync(_file?.Read(), isPastDue: false, abort);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Stopping.
+        }
+    }
+
+    private static Func<DateTimeOffset, DateTimeOffset?> Occurrences(string schedule, string? timeZone)
+    {
+        if (TimeSpan.TryParse(schedule, CultureInfo.InvariantCulture, out var interval) && schedule.Contains(':', StringComparison.Ordinal))
+        {
+            return interval > TimeSpan.Zero ? now => now + interval : throw new FormatException($"'{schedule}' is no schedule: the time span must be positive.");
+        }
+
+        var cron = CronSchedule.Parse(schedule);
+        var zone = string.IsNullOrEmpty(timeZone) ? TimeZoneInfo.Utc : TimeZoneInfo.FindSystemTimeZoneById(timeZone);
+        return now => cron.Next(now, zone);
+    }
+
+    /// <summary>As hosts do: the status is kept unless switched off, or the timer runs more often than once a minute.</summary>
+    private bool IsMonitored(FunctionDefinition function)
+    {
+        if ("false".Equals(function.Trigger.Text("useMonitor"), StringComparison.OrdinalIgnoreCase))
+        {
+            return false;
+        }
+
+        var first = _next(_time.GetUtcNow());
+        var second = first is { } start ? _next(start) : null;
+        return second is null || second - first >= TimeSpan.FromMinutes(1);
+    }
+
+    /// <summary>True when <paramref name="next"/> has come; false if the clock was set back in the meantime, so that it must be computed anew.</summary>
+    private async Task<bool> SleepAsync(DateTimeOffset next, CancellationToken stopping)
+    {
+        var left = next - _time.GetUtcNow();
+        while (left > TimeSpan.Zero)
+        {
+            await Task.Delay(left < LongestSleep ? left : LongestSleep, _time, stopping);
+            var now = next - _time.GetUtcNow();
+            if (now > left)
+            {
+                return false;
+            }
+
+            left = now;
+        }
+
+        return true;
+    }
+
+    private async Task FireAsync(TimerStatus? status, bool isPastDue, CancellationToken abort)
+    {
+        var started = _time.GetUtcNow();
+        try
+        {
+            await _invoker.InvokeAsync(_function, () => EnvelopeOf(status, isPastDue), abort);
+        }
+        catch (InvocationException)
+        {
+            // Logged where it failed; the next tick comes anyway.
+        }
+
+        if (_next(_time.GetUtcNow()) is { } next)
+        {
+            Keep(next, started);
+        }
+    }
+
+    private void Keep(DateTimeOffset next, DateTimeOffset? last = null)
+    {
+        if (_file is null)
+        {
+            return;
+        }
+
+        var old = _file.Read();
+        if (last is null && old?.Next == next)
+        {
+            return;
+        }
+
+        try
+        {
+            _file.Write(new TimerStatus(last ?? old?.Last ?? default, next, _time.GetUtcNow()));
+        }
+        catch (IOException exception)
+        {
+            _logger.TimerStatusNotKept(_function.Name, exception.Message);
+        }
+    }
+
+    private EnvelopeRequest EnvelopeOf(TimerStatus? status, bool isPastDue) =>
+        new EnvelopeRequest(_function.Name, _time.GetUtcNow()).DataObject(_function.Trigger.Name, writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartObject("Schedule");
+            writer.WriteBoolean("AdjustForDST", true);
+            writer.WriteEndObject();
+            if (status is null)
+            {
+                writer.WriteNull("ScheduleStatus");
+            }
+            else
+            {
+                writer.WriteStartObject("ScheduleStatus");
+                writer.WriteString("Last", status.Last);
+                writer.WriteString("Next", status.Next);
+                writer.WriteString("LastUpdated", status.LastUpdated);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteBoolean("IsPastDue", isPastDue);
+            writer.WriteEndObject();
+        });
+}

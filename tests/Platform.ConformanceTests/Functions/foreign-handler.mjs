@@ -1,0 +1,72 @@
+// A custom handler in plain Node.js: answers envelopes as a file per function says, echoes raw requests, records what it got.
+//   ANSWERS/{function}.json   {"status":200,"contentType":"application/json","body":<JSON or text>,"delayMs":0,"failures":n}
+//   RECORD                    one JSON line per envelope
+import { createServer } from "node:http";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+
+const port = Number(process.env.FUNCTIONS_CUSTOMHANDLER_PORT);
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+const counts = new Map();
+
+async function read(request) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function envelope(name, request, response) {
+  const body = await read(request);
+  const count = (counts.get(name) ?? 0) + 1;
+  counts.set(name, count);
+  if (process.env.RECORD) {
+    appendFileSync(process.env.RECORD, JSON.stringify({ function: name, pid: process.pid, path: request.url, headers: request.headers, envelope: JSON.parse(body), begin: process.hrtime.bigint().toString() }) + "\n");
+  }
+  const file = `${process.env.ANSWERS}/${name}.json`;
+  const answer = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { body: {} };
+  if (answer.delayMs) await sleep(answer.delayMs);
+  const failing = answer.failures !== undefined && count <= answer.failures;
+  response.writeHead(failing ? 500 : answer.status ?? 200, answer.contentType === "" ? {} : { "Content-Type": answer.contentType ?? "application/json" });
+  response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body ?? {}));
+}
+
+async function raw(url, request, response) {
+  const part = url.pathname.split("/").pop();
+  if (part === "redirect") {
+    response.writeHead(302, { Location: "/api/echo" }).end();
+  } else if (part === "binary") {
+    response.writeHead(200, { "Content-Type": "application/octet-stream" }).end(await read(request));
+  } else if (part === "count") {
+    let bytes = 0;
+    for await (const chunk of request) bytes += chunk.length;
+    response.end(String(bytes));
+  } else if (part === "events") {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    for (let i = 0; i < 10 && !response.destroyed; i++) {
+      response.write(`data: ${i}\n\n`);
+      await sleep(Number(url.searchParams.get("pause") ?? 30));
+    }
+    response.end();
+  } else if (part === "slow") {
+    await sleep(Number(url.searchParams.get("ms")));
+    response.end(String(process.pid));
+  } else if (part === "pid") {
+    response.end(String(process.pid));
+  } else if (part === "exit") {
+    process.exit(7);
+  } else if (part === "environment") {
+    response.end(JSON.stringify({ variables: process.env, arguments: process.argv.slice(2), folder: process.cwd() }));
+  } else {
+    const status = Number(url.searchParams.get("status") ?? 200);
+    const body = await read(request);
+    response.writeHead(status, { "Content-Type": "application/json", "X-From": "handler" });
+    response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, body: body.toString("base64") }));
+  }
+}
+
+await sleep(Number(process.env.LISTEN_LATE_MS ?? 0));
+createServer((request, response) => {
+  const url = new URL(request.url, "http://localhost");
+  if (url.pathname === "/") response.writeHead(404).end();
+  else if (url.pathname.startsWith("/api/")) raw(url, request, response).catch(() => response.destroy());
+  else envelope(url.pathname.slice(1), request, response).catch(() => response.destroy());
+}).listen(port, "127.0.0.1");
