@@ -1,0 +1,90 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+
+namespace Platform.DataPlane.HostMemory;
+
+/// <summary>Native memory that starts at a multiple of 4096, so that direct I/O can read into it; freed when disposed. It does not move and is not zeroed.</summary>
+/// <remarks>Views stay valid until disposal, and nothing checks that afterwards: whoever disposes makes sure that nobody reads any more.</remarks>
+public sealed unsafe class AlignedMemory : IDisposable
+{
+    /// <summary>Alignment of the beginning, bytes.</summary>
+    public const int AlignmentBytes = 4096;
+
+    private readonly Block _block;
+
+    /// <summary>Allocates.</summary>
+    /// <param name="lengthBytes">Length; rounded up to a multiple of <see cref="AlignmentBytes"/>.</param>
+    /// <exception cref="OutOfMemoryException">There is not so much.</exception>
+    public AlignedMemory(long lengthBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
+        LengthBytes = Math.Max(AlignmentBytes, RoundUp(lengthBytes));
+        _block = new Block(LengthBytes);
+    }
+
+    /// <summary>Usable length.</summary>
+    public long LengthBytes { get; }
+
+    /// <summary>The next multiple of <see cref="AlignmentBytes"/>.</summary>
+    public static long RoundUp(long bytes) => (bytes + AlignmentBytes - 1) & ~(AlignmentBytes - 1L);
+
+    /// <summary>A view of a part.</summary>
+    public Memory<byte> Slice(long offsetBytes, int lengthBytes)
+    {
+        ObjectDisposedException.ThrowIf(_block.IsClosed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(offsetBytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offsetBytes + lengthBytes, LengthBytes);
+        return new View(_block, offsetBytes, lengthBytes).Memory;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _block.Dispose();
+
+    /// <summary>The allocation; freed by the runtime if nobody disposes it.</summary>
+    private sealed class Block : SafeHandle
+    {
+        private readonly long _lengthBytes;
+
+        public Block(long lengthBytes)
+            : base(0, ownsHandle: true)
+        {
+            _lengthBytes = lengthBytes;
+            SetHandle((nint)NativeMemory.AlignedAlloc((nuint)lengthBytes, AlignmentBytes));
+            GC.AddMemoryPressure(lengthBytes);
+        }
+
+        public override bool IsInvalid => handle == 0;
+
+        public byte* Start => (byte*)handle;
+
+        protected override bool ReleaseHandle()
+        {
+            NativeMemory.AlignedFree((void*)handle);
+            GC.RemoveMemoryPressure(_lengthBytes);
+            return true;
+        }
+    }
+
+    /// <summary>Native bytes as <see cref="Memory{T}"/>. Holds the allocation, so that a view alone keeps it alive unless it was disposed.</summary>
+    private sealed class View(Block block, long offset, int length) : MemoryManager<byte>
+    {
+        public override Span<byte> GetSpan()
+        {
+            ObjectDisposedException.ThrowIf(block.IsClosed, typeof(AlignedMemory));
+            return new(block.Start + offset, length);
+        }
+
+        public override MemoryHandle Pin(int elementIndex = 0) => new(block.Start + offset + elementIndex, default, this);
+
+        public override void Unpin()
+        {
+            // It never moves.
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            // The owner frees.
+        }
+    }
+}

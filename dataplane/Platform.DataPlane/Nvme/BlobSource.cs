@@ -1,0 +1,11 @@
+using Platform.DataPlane.ObjectStorage;
+
+namespace Platform.DataPlane.Nvme;
+
+/// <summary>Where a blob's bytes come from when they are not in the tier.</summary>
+/// <param name="Key">The blob's key in the tier; <see cref="ObjectStorage.ObjectKey.Rule"/>.</param>
+/// <param name="Storage">Reads the object. A <see cref="CountingObjectStorage"/> tells what this caller really fetched.</param>
+/// <param name="ObjectKey">The object's key in storage.</param>
+/// <param name="LengthBytes">The object's length.</param>
+/// <param name="ETag">The object's ETag. A blob with another one is another version: it is replaced.</param>
+public sealed record BlobSource(string Key, IObjectStorage Storage, string ObjectKey, long LengthBytes, string ETag);

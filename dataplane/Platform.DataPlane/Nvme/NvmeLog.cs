@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Logging;
+
+namespace Platform.DataPlane.Nvme;
+
+/// <summary>Log messages of the NVMe tier. Event ids 3000 to 3099.</summary>
+internal static partial class NvmeLog
+{
+    [LoggerMessage(3000, LogLevel.Warning, "Direct I/O is refused for {Path}: blobs are read and written through the page cache, which costs memory and time. Put the tier on a local file system to avoid that.")]
+    public static partial void DirectIoRefused(ILogger logger, string path);
+
+    [LoggerMessage(3001, LogLevel.Information, "NVMe tier {Folder}: {Blobs} blobs, {UsedBytes} of {LimitBytes} bytes; {Orphans} files without a record removed")]
+    public static partial void Opened(ILogger logger, string folder, int blobs, long usedBytes, long limitBytes, int orphans);
+
+    [LoggerMessage(3002, LogLevel.Information, "Blob {Key} sealed: {LengthBytes} bytes")]
+    public static partial void Sealed(ILogger logger, string key, long lengthBytes);
+
+    [LoggerMessage(3003, LogLevel.Information, "Blob {Key} evicted: {LengthBytes} bytes, {Reason}")]
+    public static partial void Evicted(ILogger logger, string key, long lengthBytes, string reason);
+
+    [LoggerMessage(3004, LogLevel.Error, "Blob {Key} is damaged at offset {Offset} of {Path}: checksum {Found:x8}, recorded {Expected:x8}; the chunk is dropped")]
+    public static partial void ChunkDamaged(ILogger logger, string key, long offset, string path, uint found, uint expected);
+
+    [LoggerMessage(3005, LogLevel.Warning, "Blob {Key}: progress could not be recorded; a restart fetches its chunks again: {Message}")]
+    public static partial void ProgressNotRecorded(ILogger logger, string key, string message);
+
+    [LoggerMessage(3006, LogLevel.Warning, "Blob {Key} is dropped: {Reason}")]
+    public static partial void Dropped(ILogger logger, string key, string reason);
+}

@@ -1,0 +1,50 @@
+namespace Platform.DataPlane.Nvme;
+
+/// <summary>Settings of an <see cref="NvmeTier"/>.</summary>
+public sealed record NvmeTierOptions
+{
+    /// <summary>The tier's own folder; created if absent. One process at a time.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Hard limit of all bytes in the folder, <see cref="MetadataBytes"/> included. Default 32 GiB.</summary>
+    public long LimitBytes { get; init; } = 32L << 30;
+
+    /// <summary>Part of the limit that is kept for the catalog. Default 8 MiB, at least 4 MiB.</summary>
+    public long MetadataBytes { get; init; } = 8 << 20;
+
+    /// <summary>Bytes that are fetched, written, checked and recorded as one. Default 8 MiB; a multiple of 4096. A smaller blob is one chunk.</summary>
+    public int ChunkBytes { get; init; } = 8 << 20;
+
+    /// <summary>Chunk buffers of the tier: bounds its memory and the chunks in flight. Default 8, at least 2.</summary>
+    public int Buffers { get; init; } = 8;
+
+    /// <summary>When checksums are compared. Default <see cref="VerificationPolicy.Always"/>.</summary>
+    public VerificationPolicy Verification { get; init; } = VerificationPolicy.Always;
+
+    /// <summary>The clock, for what <see cref="NvmeTier.Explain"/> tells.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Called at named points before I/O; a test throws from it or ends the process in it.</summary>
+    internal Action<string>? FaultPoint { get; init; }
+
+    internal NvmeTierOptions Validated()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(Folder);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MetadataBytes, 4L << 20);
+        ArgumentOutOfRangeException.ThrowIfLessThan(LimitBytes, MetadataBytes + 4096);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ChunkBytes, 4096);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(ChunkBytes % 4096, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Buffers, 2);
+        return this with { Folder = Path.GetFullPath(Folder) };
+    }
+}
+
+/// <summary>When bytes read from the device are compared with their recorded checksum.</summary>
+public enum VerificationPolicy
+{
+    /// <summary>Every read that covers a whole chunk, and the first read of any part of it since the tier was opened.</summary>
+    Always,
+
+    /// <summary>The first read of each chunk since the tier was opened.</summary>
+    First,
+}

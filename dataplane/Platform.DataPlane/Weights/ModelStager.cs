@@ -1,0 +1,88 @@
+using Platform.DataPlane.Nvme;
+
+namespace Platform.DataPlane.Weights;
+
+/// <summary>Brings models from object storage through the NVMe tier into aligned memory, all stages at once.</summary>
+/// <remarks>Thread-safe. Loads of the same version of a model that overlap in time are one load.</remarks>
+public sealed class ModelStager
+{
+    private readonly NvmeTier _tier;
+    private readonly ModelStagerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Staging> _stagings = new(StringComparer.Ordinal);
+
+    /// <summary>Makes a stager over a tier, which it does not own.</summary>
+    public ModelStager(NvmeTier tier, ModelStagerOptions? options = null, TimeProvider? time = null)
+    {
+        _tier = tier;
+        _options = options ?? new ModelStagerOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.Parallelism, 1, nameof(options));
+        _time = time ?? TimeProvider.System;
+    }
+
+    /// <summary>Starts to bring a model in.</summary>
+    /// <param name="files">The model.</param>
+    /// <param name="progress">Told after every chunk, from any thread; must return at once.</param>
+    /// <param name="cancellationToken">Ends the waiting; the load goes on for others that share it and stops otherwise.</param>
+    /// <returns>The model, once its small files and the list of its tensors are in memory; the tensors follow.</returns>
+    /// <exception cref="WeightsException">A file is missing or is not what it should be.</exception>
+    /// <exception cref="StorageException">A file cannot be read: not found, changed, truncated, damaged, no room in the tier. The message names the object.</exception>
+    public async Task<StagedModel> StageAsync(ModelFiles files, IProgress<StagingReport>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        var key = KeyOf(files);
+        Staging? staging;
+        lock (_gate)
+        {
+            if (!_stagings.TryGetValue(key, out staging) || staging.HasFailed)
+            {
+                staging = new Staging(files, _tier, _options, _time);
+                _stagings[key] = staging;
+            }
+
+            staging.Users++;
+        }
+
+        if (progress is not null)
+        {
+            staging.Watch(progress);
+        }
+
+        try
+        {
+            await staging.Opening.WaitAsync(cancellationToken);
+            return new StagedModel(this, staging);
+        }
+        catch
+        {
+            await ReleaseAsync(staging);
+            throw;
+        }
+    }
+
+    internal async Task ReleaseAsync(Staging staging)
+    {
+        lock (_gate)
+        {
+            if (--staging.Users > 0)
+            {
+                return;
+            }
+
+            foreach (var (key, value) in _stagings)
+            {
+                if (value == staging)
+                {
+                    _stagings.Remove(key);
+                    break;
+                }
+            }
+        }
+
+        await staging.DisposeAsync();
+    }
+
+    private static string KeyOf(ModelFiles files) =>
+        string.Join('\n', files.Files.Select(file => $"{file.ObjectKey} {file.LengthBytes} {file.ETag}").Prepend(files.Storage.Name).Prepend(files.Model));
+}

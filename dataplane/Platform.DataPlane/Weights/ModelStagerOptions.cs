@@ -1,0 +1,11 @@
+namespace Platform.DataPlane.Weights;
+
+/// <summary>Settings of a <see cref="ModelStager"/>.</summary>
+public sealed record ModelStagerOptions
+{
+    /// <summary>Chunks on their way at once, per model. Default 4, at least 1.</summary>
+    public int Parallelism { get; init; } = 4;
+
+    /// <summary>Largest file that is not weights, bytes. Default 256 MiB. Such files are read whole before the model is handed out.</summary>
+    public int MaxSmallFileBytes { get; init; } = 256 << 20;
+}

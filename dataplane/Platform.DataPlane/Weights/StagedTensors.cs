@@ -1,0 +1,165 @@
+using Platform.DataPlane.HostMemory;
+
+namespace Platform.DataPlane.Weights;
+
+/// <summary>The tensors of a model that is being staged: each can be had as soon as its last chunk has landed.</summary>
+internal sealed class StagedTensors : ITensorSource
+{
+    private const int AlignmentBytes = 64;
+
+    private readonly string _model;
+    private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorInfo> _infos = new(StringComparer.Ordinal);
+    private readonly Dictionary<(StagedFile File, int Chunk), List<Slot>> _byChunk = [];
+    private int _ready;
+
+    public StagedTensors(string model, IEnumerable<(StagedFile File, SafetensorsHeader Header)> files)
+    {
+        _model = model;
+        foreach (var (file, header) in files)
+        {
+            foreach (var tensor in header.Tensors.Values)
+            {
+                if (!_infos.TryAdd(tensor.Name, tensor))
+                {
+                    throw new WeightsException($"Model '{model}': tensor '{tensor.Name}' is in '{file.Source.Name}' and in '{_slots[tensor.Name].File.Source.Name}'. Publish it with each tensor in one file.");
+                }
+
+                _slots.Add(tensor.Name, new Slot(file, tensor));
+            }
+        }
+
+        foreach (var slot in _slots.Values)
+        {
+            foreach (var chunk in slot.Chunks())
+            {
+                if (!_byChunk.TryGetValue((slot.File, chunk), out var tensors))
+                {
+                    _byChunk.Add((slot.File, chunk), tensors = []);
+                }
+
+                tensors.Add(slot);
+            }
+        }
+
+        foreach (var slot in _slots.Values.Where(slot => slot.Info.LengthBytes == 0))
+        {
+            slot.Complete();
+            _ready++;
+        }
+    }
+
+    public IReadOnlyDictionary<string, TensorInfo> Tensors => _infos;
+
+    /// <summary>Tensors in memory.</summary>
+    public int ReadyTensors => Volatile.Read(ref _ready);
+
+    /// <summary>Every chunk with a tensor in it, in the order in which the model needs them.</summary>
+    public IReadOnlyList<(StagedFile File, int Chunk)> Plan()
+    {
+        var plan = new List<(StagedFile, int)>();
+        var seen = new HashSet<(StagedFile, int)>();
+        foreach (var slot in _slots.Values.OrderBy(slot => ExecutionOrder.Of(slot.Info.Name)).ThenBy(slot => slot.Info.OffsetBytes))
+        {
+            plan.AddRange(slot.Chunks().Select(chunk => (slot.File, chunk)).Where(seen.Add));
+        }
+
+        return plan;
+    }
+
+    /// <summary>Notes that a chunk is in memory, which may make tensors ready.</summary>
+    public void Land(StagedFile file, int chunk)
+    {
+        foreach (var slot in _byChunk.GetValueOrDefault((file, chunk), []))
+        {
+            if (slot.Land())
+            {
+                Interlocked.Increment(ref _ready);
+            }
+        }
+    }
+
+    /// <summary>Fails every tensor that is not ready.</summary>
+    public void Fail(Exception cause)
+    {
+        foreach (var slot in _slots.Values)
+        {
+            slot.Fail(_model, cause);
+        }
+    }
+
+    public ValueTask<ReadOnlyMemory<byte>> GetAsync(string name, CancellationToken cancellationToken = default)
+    {
+        if (!_slots.TryGetValue(name, out var slot))
+        {
+            return ValueTask.FromException<ReadOnlyMemory<byte>>(new WeightsException($"Model '{_model}' has no tensor '{name}'; it has {_infos.Count} others."));
+        }
+
+        return slot.Bytes.IsCompletedSuccessfully ? ValueTask.FromResult(slot.Bytes.Result) : new(slot.Bytes.WaitAsync(cancellationToken));
+    }
+
+    /// <summary>Frees the copies of tensors that lay at odd offsets; the rest belongs to the files.</summary>
+    public ValueTask DisposeAsync()
+    {
+        Fail(new ObjectDisposedException(nameof(StagedTensors)));
+        foreach (var slot in _slots.Values)
+        {
+            slot.Dispose();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>One tensor: how much of it is still missing, and its bytes.</summary>
+    private sealed class Slot(StagedFile file, TensorInfo info) : IDisposable
+    {
+        private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _bytes = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private AlignedMemory? _copy;
+        private int _missing = file.ChunksOf(info.OffsetBytes, info.LengthBytes).Count();
+
+        public StagedFile File => file;
+
+        public TensorInfo Info => info;
+
+        public Task<ReadOnlyMemory<byte>> Bytes => _bytes.Task;
+
+        public IEnumerable<int> Chunks() => file.ChunksOf(info.OffsetBytes, info.LengthBytes);
+
+        public bool Land()
+        {
+            if (Interlocked.Decrement(ref _missing) > 0)
+            {
+                return false;
+            }
+
+            Complete();
+            return true;
+        }
+
+        public void Complete()
+        {
+            var bytes = file.Slice(info.OffsetBytes, info.LengthBytes);
+            if (info.OffsetBytes % AlignmentBytes != 0)
+            {
+                // The format aligns to 8 only; the kernels want 64. Our own writer and most tensors of other people's files never come here.
+                _copy = new AlignedMemory(info.LengthBytes);
+                var copy = _copy.Slice(0, bytes.Length);
+                bytes.CopyTo(copy);
+                bytes = copy;
+            }
+
+            _bytes.TrySetResult(bytes);
+        }
+
+        public void Fail(string model, Exception cause)
+        {
+            if (!_bytes.Task.IsCompleted)
+            {
+                _bytes.TrySetException(new WeightsException($"Tensor '{info.Name}' of model '{model}' could not be brought in: {cause.Message}", cause));
+                _ = _bytes.Task.Exception;
+            }
+        }
+
+        public void Dispose() => _copy?.Dispose();
+    }
+}

@@ -1,0 +1,228 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Platform.DataPlane.Nvme;
+using Platform.DataPlane.ObjectStorage;
+
+namespace Platform.DataPlane.Weights;
+
+/// <summary>One model on its way into memory, or there; shared by everybody who staged it at the same time.</summary>
+internal sealed class Staging : IAsyncDisposable
+{
+    private readonly ModelFiles _model;
+    private readonly NvmeTier _tier;
+    private readonly ModelStagerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly long _started;
+    private readonly ObjectStorageCounters _counters = new();
+    private readonly CountingObjectStorage _storage;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Dictionary<string, ReadOnlyMemory<byte>> _small = new(StringComparer.Ordinal);
+    private readonly List<StagedFile> _files = [];
+    private readonly ConcurrentBag<BlobLease> _leases = [];
+    private StagedTensors? _tensors;
+    private Task _completion = Task.CompletedTask;
+    private TimeSpan _opened;
+    private long _firstTensorTicks;
+    private long _completedTicks;
+    private long _landed;
+    private ImmutableArray<IProgress<StagingReport>> _watchers = [];
+
+    public Staging(ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time)
+    {
+        _model = model;
+        _tier = tier;
+        _options = options;
+        _time = time;
+        _started = time.GetTimestamp();
+        _storage = new CountingObjectStorage(model.Storage, _counters);
+        Opening = OpenAsync();
+    }
+
+    /// <summary>Completes when the tensors are known and the small files are in memory.</summary>
+    public Task Opening { get; }
+
+    /// <summary>Handles that share this. Under the stager's gate.</summary>
+    public int Users { get; set; }
+
+    /// <summary>True if it will never be whole.</summary>
+    public bool HasFailed => Opening.IsFaulted || Opening.IsCanceled || _completion.IsFaulted || _completion.IsCanceled;
+
+    public Task Completion => _completion;
+
+    public ITensorSource Tensors => _tensors!;
+
+    public ReadOnlyMemory<byte>? File(string name) => _small.TryGetValue(name, out var bytes) ? bytes : null;
+
+    public StagingReport Report => new(
+        _counters.BytesRead,
+        _counters.Gets,
+        _leases.Sum(lease => lease.NvmeBytes),
+        _model.Files.Sum(file => file.LengthBytes),
+        Interlocked.Read(ref _landed),
+        _tensors?.Tensors.Count ?? 0,
+        _tensors?.ReadyTensors ?? 0,
+        _opened,
+        Elapsed(ref _firstTensorTicks),
+        Elapsed(ref _completedTicks));
+
+    /// <summary>Has somebody told after every chunk.</summary>
+    public void Watch(IProgress<StagingReport> watcher) => ImmutableInterlocked.Update(ref _watchers, watchers => watchers.Add(watcher));
+
+    /// <summary>Stops what is under way and frees the memory.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await CloseLeasesAsync();
+        if (_tensors is not null)
+        {
+            await _tensors.DisposeAsync();
+        }
+
+        _files.ForEach(file => file.Dispose());
+        _stop.Dispose();
+    }
+
+    private async Task OpenAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        foreach (var needed in new[] { "config.json", "tokenizer.json" })
+        {
+            if (_model.Files.All(file => file.Name != needed))
+            {
+                throw new WeightsException($"Model '{_model.Model}' has no '{needed}' among its {_model.Files.Count} files. Publish it in Hugging Face layout.");
+            }
+        }
+
+        if (!_model.Files.Any(IsWeights))
+        {
+            throw new WeightsException($"Model '{_model.Model}' has no '.safetensors' file among its {_model.Files.Count} files. Publish it in Hugging Face layout.");
+        }
+
+        foreach (var file in _model.Files.Where(file => !IsWeights(file)))
+        {
+            await ReadSmallAsync(file);
+        }
+
+        var headers = new List<(StagedFile File, SafetensorsHeader Header)>();
+        var headerChunks = new List<(StagedFile File, int Chunks)>();
+        foreach (var source in _model.Files.Where(IsWeights).OrderBy(file => file.Name, StringComparer.Ordinal))
+        {
+            var file = new StagedFile(source, await LeaseAsync(source));
+            _files.Add(file);
+            var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
+            headers.Add((file, header));
+            headerChunks.Add((file, chunks));
+        }
+
+        _tensors = new StagedTensors(_model.Model, headers);
+        foreach (var (file, chunks) in headerChunks)
+        {
+            for (var chunk = 0; chunk < chunks; chunk++)
+            {
+                Landed(file, chunk, file.LengthOf(chunk));
+            }
+        }
+
+        _opened = _time.GetElapsedTime(_started);
+        _completion = StageAsync(_tensors.Plan());
+    }
+
+    private static bool IsWeights(ModelFileSource file) => file.Name.EndsWith(".safetensors", StringComparison.Ordinal);
+
+    private async Task ReadSmallAsync(ModelFileSource file)
+    {
+        if (file.LengthBytes > _options.MaxSmallFileBytes)
+        {
+            throw new WeightsException($"'{file.Name}' of model '{_model.Model}' has {file.LengthBytes} bytes; a file that is not weights may have {_options.MaxSmallFileBytes}. Remove it from the model.");
+        }
+
+        var lease = await LeaseAsync(file);
+        var bytes = new byte[file.LengthBytes];
+        await lease.ReadAsync(0, bytes, _stop.Token);
+        _small[file.Name] = bytes;
+        Interlocked.Add(ref _landed, bytes.Length);
+    }
+
+    private async Task<BlobLease> LeaseAsync(ModelFileSource file)
+    {
+        var lease = await _tier.OpenAsync(new BlobSource(file.ObjectKey, _storage, file.ObjectKey, file.LengthBytes, file.ETag), _stop.Token);
+        _leases.Add(lease);
+        return lease;
+    }
+
+    private async Task StageAsync(IReadOnlyList<(StagedFile File, int Chunk)> plan)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var next = -1;
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        try
+        {
+            await Task.WhenAll(Enumerable.Range(0, _options.Parallelism).Select(async _ =>
+            {
+                // In the order of the plan, so that what is needed first is asked for first.
+                while (Interlocked.Increment(ref next) is var position && position < plan.Count)
+                {
+                    failed.Token.ThrowIfCancellationRequested();
+                    var (file, chunk) = plan[position];
+                    try
+                    {
+                        var bytes = await file.LandAsync(chunk, failed.Token);
+                        if (bytes > 0)
+                        {
+                            Landed(file, chunk, bytes);
+                        }
+                    }
+                    catch
+                    {
+                        await failed.CancelAsync();
+                        throw;
+                    }
+                }
+            }));
+            Interlocked.Exchange(ref _completedTicks, _time.GetElapsedTime(_started).Ticks);
+            Tell();
+        }
+        catch (Exception cause)
+        {
+            _tensors!.Fail(cause);
+            throw;
+        }
+        finally
+        {
+            // The bytes are in memory: the tier may have its room back.
+            await CloseLeasesAsync();
+        }
+    }
+
+    private void Landed(StagedFile file, int chunk, int bytes)
+    {
+        _tensors!.Land(file, chunk);
+        Interlocked.Add(ref _landed, bytes);
+        if (_tensors.ReadyTensors > 0)
+        {
+            Interlocked.CompareExchange(ref _firstTensorTicks, _time.GetElapsedTime(_started).Ticks, 0);
+        }
+
+        Tell();
+    }
+
+    private void Tell()
+    {
+        foreach (var watcher in _watchers)
+        {
+            watcher.Report(Report);
+        }
+    }
+
+    private async Task CloseLeasesAsync()
+    {
+        foreach (var lease in _leases)
+        {
+            await lease.DisposeAsync();
+        }
+    }
+
+    private static TimeSpan? Elapsed(ref long ticks) => Interlocked.Read(ref ticks) is > 0 and var value ? TimeSpan.FromTicks(value) : null;
+}

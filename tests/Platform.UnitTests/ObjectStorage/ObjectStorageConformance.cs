@@ -1,0 +1,229 @@
+using Platform.DataPlane;
+using Platform.DataPlane.ObjectStorage;
+
+namespace Platform.UnitTests.ObjectStorage;
+
+/// <summary>What every <see cref="IObjectStorage"/> does. One class per implementation derives from this.</summary>
+public abstract class ObjectStorageConformance
+{
+    protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>Opens the storage; each test has its own, and opening it again shows the same objects.</summary>
+    protected abstract IObjectStorage Open();
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(65_537)]
+    [InlineData(3_000_000)]
+    public async Task Put_ThenRead_GivesTheSameBytes(int length)
+    {
+        var storage = Open();
+        var bytes = Pattern.Bytes(length);
+
+        var etag = await storage.PutAsync("a/b.bin", bytes, cancellationToken: Token);
+
+        var info = await Open().HeadAsync("a/b.bin", Token);
+        Assert.Equal(etag, info!.ETag);
+        Assert.Equal(length, info.LengthBytes);
+        var read = new byte[length];
+        await storage.ReadAsync("a/b.bin", 0, read, etag, Token);
+        Assert.Equal(bytes, read);
+        await using var stream = await storage.OpenReadAsync("a/b.bin", etag, Token);
+        using var copy = new MemoryStream();
+        await stream.CopyToAsync(copy, Token);
+        Assert.Equal(bytes, copy.ToArray());
+    }
+
+    [Fact]
+    public async Task Put_FromAStreamThatCannotSeek_IsWrittenWhole()
+    {
+        var storage = Open();
+        var bytes = Pattern.Bytes(200_001);
+
+        await storage.PutAsync("s", new OneWayStream(bytes), cancellationToken: Token);
+
+        var read = new byte[bytes.Length];
+        await storage.ReadAsync("s", 0, read, cancellationToken: Token);
+        Assert.Equal(bytes, read);
+    }
+
+    [Fact]
+    public async Task Read_Range_GivesExactlyThatRange()
+    {
+        var storage = Open();
+        var bytes = Pattern.Bytes(100_000);
+        await storage.PutAsync("k", bytes, cancellationToken: Token);
+
+        var ranges = Enumerable.Range(0, 16).Select(async i =>
+        {
+            var target = new byte[5001];
+            await storage.ReadAsync("k", i * 5003, target, cancellationToken: Token);
+            Assert.Equal(bytes.AsSpan(i * 5003, 5001).ToArray(), target);
+        });
+
+        await Task.WhenAll(ranges);
+    }
+
+    [Fact]
+    public async Task Read_BeyondTheEnd_IsTruncated()
+    {
+        var storage = Open();
+        await storage.PutAsync("k", new byte[10], cancellationToken: Token);
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 8, new byte[3], cancellationToken: Token));
+
+        Assert.Equal(StorageError.Truncated, error.Error);
+        Assert.Contains("'k'", error.Message, StringComparison.Ordinal);
+        Assert.Equal(StorageError.Truncated, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 80, new byte[3], cancellationToken: Token))).Error);
+    }
+
+    [Fact]
+    public async Task Read_MissingObject_IsNotFound()
+    {
+        var storage = Open();
+
+        Assert.Null(await storage.HeadAsync("none", Token));
+        Assert.Equal(StorageError.NotFound, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("none", 0, new byte[1], cancellationToken: Token))).Error);
+        Assert.Equal(StorageError.NotFound, (await Assert.ThrowsAsync<StorageException>(() => storage.OpenReadAsync("none/at/all", cancellationToken: Token))).Error);
+    }
+
+    [Fact]
+    public async Task Put_SameLengthAgain_ChangesTheETag_AndOldReadersAreTold()
+    {
+        var storage = Open();
+        var first = await storage.PutAsync("k", new byte[] { 1 }, cancellationToken: Token);
+        var second = await storage.PutAsync("k", new byte[] { 2 }, cancellationToken: Token);
+
+        Assert.NotEqual(first, second);
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 0, new byte[1], first, Token))).Error);
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.OpenReadAsync("k", first, Token))).Error);
+    }
+
+    [Fact]
+    public async Task Put_IfAbsent_OfManyWritersOneWins()
+    {
+        var storages = Enumerable.Range(0, 8).Select(_ => Open()).ToArray();
+
+        var outcomes = await Task.WhenAll(storages.Select(async (storage, i) =>
+        {
+            try
+            {
+                await storage.PutAsync("once", new[] { (byte)i }, PutCondition.IfAbsent, Token);
+                return i;
+            }
+            catch (StorageException error) when (error.Error == StorageError.Changed)
+            {
+                return -1;
+            }
+        }));
+
+        var winner = Assert.Single(outcomes, i => i >= 0);
+        var read = new byte[1];
+        await storages[0].ReadAsync("once", 0, read, cancellationToken: Token);
+        Assert.Equal(winner, read[0]);
+    }
+
+    [Fact]
+    public async Task Put_IfMatch_HoldsOnlyForTheCurrentETag()
+    {
+        var storage = Open();
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync("k", new byte[1], PutCondition.IfMatch("0"), Token))).Error);
+        var first = await storage.PutAsync("k", new byte[1], cancellationToken: Token);
+
+        var second = await storage.PutAsync("k", new byte[2], PutCondition.IfMatch(first), Token);
+
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync("k", new byte[3], PutCondition.IfMatch(first), Token))).Error);
+        Assert.Equal(second, (await storage.HeadAsync("k", Token))!.ETag);
+    }
+
+    [Fact]
+    public async Task List_ByPrefix_GivesKeysInOrdinalOrder()
+    {
+        var storage = Open();
+        foreach (var key in new[] { "b/2", "a/10", "a/1", "ab", "a/1x/y", "B" })
+        {
+            await storage.PutAsync(key, new byte[3], cancellationToken: Token);
+        }
+
+        Assert.Equal(["B", "a/1", "a/10", "a/1x/y", "ab", "b/2"], (await List(storage, "")).Select(item => item.Key));
+        Assert.Equal(["a/1", "a/10", "a/1x/y"], (await List(storage, "a/")).Select(item => item.Key));
+        Assert.Equal(["a/1", "a/10", "a/1x/y"], (await List(storage, "a/1")).Select(item => item.Key));
+        Assert.Empty(await List(storage, "none/"));
+        Assert.Empty(await List(storage, "../"));
+        Assert.All(await List(storage, "a/"), item => Assert.Equal(3, item.LengthBytes));
+    }
+
+    [Fact]
+    public async Task Delete_RemovesTheObject()
+    {
+        var storage = Open();
+        await storage.PutAsync("k", new byte[3], cancellationToken: Token);
+
+        Assert.True(await storage.DeleteAsync("k", Token));
+
+        Assert.Null(await storage.HeadAsync("k", Token));
+        await storage.PutAsync("k", new byte[4], PutCondition.IfAbsent, Token);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/a")]
+    [InlineData("a/")]
+    [InlineData("a//b")]
+    [InlineData("../a")]
+    [InlineData("a/../../b")]
+    [InlineData("a/./b")]
+    [InlineData("a b")]
+    [InlineData("a\\b")]
+    [InlineData("a\0b")]
+    [InlineData(".uploads~/x")]
+    public async Task AnyCall_KeyThatIsNone_IsRefused(string key)
+    {
+        var storage = Open();
+
+        Assert.Equal(StorageError.InvalidKey, (await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync(key, new byte[1], cancellationToken: Token))).Error);
+        Assert.Equal(StorageError.InvalidKey, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync(key, 0, new byte[1], cancellationToken: Token))).Error);
+        Assert.Equal(StorageError.InvalidKey, (await Assert.ThrowsAsync<StorageException>(() => storage.HeadAsync(key, Token))).Error);
+        Assert.Equal(StorageError.InvalidKey, (await Assert.ThrowsAsync<StorageException>(() => storage.DeleteAsync(key, Token))).Error);
+    }
+
+    [Fact]
+    public async Task Counters_CountWhatWasReallyRead()
+    {
+        var scope = new ObjectStorageCounters();
+        var before = ObjectStorageCounters.Process.BytesRead;
+        var storage = new CountingObjectStorage(Open(), scope);
+        await storage.PutAsync("k", new byte[1000], cancellationToken: Token);
+
+        await storage.ReadAsync("k", 0, new byte[10], cancellationToken: Token);
+        await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 0, new byte[2000], cancellationToken: Token));
+        await using (var stream = await storage.OpenReadAsync("k", cancellationToken: Token))
+        {
+            await stream.ReadExactlyAsync(new byte[100], Token);
+        }
+
+        Assert.Equal(110, scope.BytesRead);
+        Assert.Equal(3, scope.Gets);
+        Assert.Equal(1000, scope.BytesWritten);
+        Assert.InRange(ObjectStorageCounters.Process.BytesRead - before, 110, long.MaxValue);
+    }
+
+    protected static async Task<List<ObjectInfo>> List(IObjectStorage storage, string prefix)
+    {
+        var items = new List<ObjectInfo>();
+        await foreach (var item in storage.ListAsync(prefix, Token))
+        {
+            items.Add(item);
+        }
+
+        return items;
+    }
+
+    private sealed class OneWayStream(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override bool CanSeek => false;
+
+        public override long Length => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,199 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Platform.DataPlane;
+using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Weights;
+using Platform.UnitTests.ObjectStorage;
+
+namespace Platform.UnitTests.Staging;
+
+public sealed class ModelStagerTests : IDisposable
+{
+    private const int Chunk = 16 * 1024;
+    private readonly TempFolder _folder = new();
+    private readonly InMemoryObjectStorage _storage = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Stage_ColdThenWarm_GivesEveryTensor_AndTheSecondReadsNothingFromObjectStorage()
+    {
+        var model = await Publish(layers: 6);
+        await using var tier = await Open();
+        var stager = new ModelStager(tier);
+
+        await using (var cold = await stager.StageAsync(model.Files, cancellationToken: Token))
+        {
+            await AssertTensors(model, cold);
+            await cold.Completion;
+            Assert.Equal("{\"a\":1}", Encoding.UTF8.GetString(cold.ConfigJson.Span));
+            Assert.Equal("{\"t\":2}", Encoding.UTF8.GetString(cold.TokenizerJson.Span));
+            Assert.Equal(model.Files.Files.Sum(file => file.LengthBytes), cold.Report.ObjectStoreBytes);
+            Assert.Equal(cold.Report.TotalBytes, cold.Report.LandedBytes);
+            Assert.NotNull(cold.Report.Completed);
+        }
+
+        await using var warm = await stager.StageAsync(model.Files, cancellationToken: Token);
+        await warm.Completion;
+        await AssertTensors(model, warm);
+        Assert.Equal(0, warm.Report.ObjectStoreBytes);
+        Assert.Equal(0, warm.Report.ObjectStoreGets);
+        Assert.InRange(warm.Report.NvmeBytes, warm.Report.TotalBytes, warm.Report.TotalBytes + (4096 * 4));
+    }
+
+    [Fact]
+    public async Task Stage_EmbeddingIsReady_WhileTheLastLayerIsStillAway()
+    {
+        var model = await Publish(layers: 8);
+        var last = model.Header.Tensors["model.layers.7.w"];
+        var gate = new TaskCompletionSource();
+        _storage.BeforeRead = (key, offset) => key.EndsWith("safetensors", StringComparison.Ordinal) && offset >= last.OffsetBytes ? gate.Task : Task.CompletedTask;
+        await using var tier = await Open();
+
+        await using var staged = await new ModelStager(tier).StageAsync(model.Files, cancellationToken: Token);
+        var embedding = await staged.Tensors.GetAsync("model.embed_tokens.weight", Token);
+        var waiting = staged.Tensors.GetAsync("model.layers.7.w", Token).AsTask();
+
+        Assert.Equal(model.Bytes["model.embed_tokens.weight"], embedding.ToArray());
+        Assert.False(waiting.IsCompleted);
+        gate.SetResult();
+        Assert.Equal(model.Bytes["model.layers.7.w"], (await waiting).ToArray());
+        await staged.Completion;
+    }
+
+    [Fact]
+    public async Task Stage_TwiceAtOnce_IsOneLoad()
+    {
+        var model = await Publish(layers: 6);
+        await using var tier = await Open();
+        var stager = new ModelStager(tier);
+
+        var both = await Task.WhenAll(stager.StageAsync(model.Files, cancellationToken: Token), stager.StageAsync(model.Files, cancellationToken: Token));
+        await Task.WhenAll(both.Select(staged => staged.Completion));
+
+        Assert.Equal(model.Files.Files.Sum(file => (file.LengthBytes + Chunk - 1) / Chunk), _storage.Gets);
+        await both[0].DisposeAsync();
+        await AssertTensors(model, both[1]);
+        await both[1].DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Stage_ObjectTruncated_FailsWithItsKey()
+    {
+        var model = await Publish(layers: 4);
+        var key = model.Files.Files.Single(file => file.Name.EndsWith(".safetensors", StringComparison.Ordinal)).ObjectKey;
+        _storage.BeforeRead = (read, offset) => read == key && offset > 0 ? throw new StorageException(StorageError.Truncated, $"Object '{key}' ended early.") : Task.CompletedTask;
+        await using var tier = await Open();
+
+        await using var staged = await new ModelStager(tier).StageAsync(model.Files, cancellationToken: Token);
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => staged.Completion);
+        Assert.Equal(StorageError.Truncated, error.Error);
+        Assert.Contains(key, error.Message, StringComparison.Ordinal);
+        var tensor = await Assert.ThrowsAsync<WeightsException>(() => staged.Tensors.GetAsync("lm_head.weight", Token).AsTask());
+        Assert.Contains(key, tensor.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stage_AfterAFailure_StartsAnew()
+    {
+        var model = await Publish(layers: 4);
+        _storage.BeforeRead = (_, offset) => offset > 0 ? throw new StorageException(StorageError.Unavailable, "not now") : Task.CompletedTask;
+        await using var tier = await Open();
+        var stager = new ModelStager(tier);
+        await using var failed = await stager.StageAsync(model.Files, cancellationToken: Token);
+        await Assert.ThrowsAsync<StorageException>(() => failed.Completion);
+        _storage.BeforeRead = null;
+
+        await using var staged = await stager.StageAsync(model.Files, cancellationToken: Token);
+
+        await staged.Completion;
+        await AssertTensors(model, staged);
+    }
+
+    [Fact]
+    public async Task Stage_ObjectChangedSincePublication_FailsWithItsKey()
+    {
+        var model = await Publish(layers: 2);
+        _storage.With("models/m/config.json", "{}"u8.ToArray());
+        await using var tier = await Open();
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => new ModelStager(tier).StageAsync(model.Files, cancellationToken: Token));
+
+        Assert.Equal(StorageError.Changed, error.Error);
+        Assert.Contains("models/m/config.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("tokenizer.json")]
+    [InlineData("model.safetensors")]
+    public async Task Stage_FileMissingFromTheModel_IsNamed(string file)
+    {
+        var model = await Publish(layers: 2);
+        var files = model.Files with { Files = [.. model.Files.Files.Where(item => item.Name != file)] };
+        await using var tier = await Open();
+
+        var error = await Assert.ThrowsAsync<WeightsException>(() => new ModelStager(tier).StageAsync(files, cancellationToken: Token));
+
+        Assert.Contains(file.Split('.')[^1], error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stage_Cancelled_StopsAndFreesTheTier()
+    {
+        var model = await Publish(layers: 8);
+        var gate = new TaskCompletionSource();
+        _storage.BeforeRead = (_, offset) => offset > 0 ? gate.Task : Task.CompletedTask;
+        await using var tier = await Open();
+        var staged = await new ModelStager(tier).StageAsync(model.Files, cancellationToken: Token);
+
+        var disposal = staged.DisposeAsync().AsTask();
+        gate.SetResult();
+        await disposal;
+
+        await Assert.ThrowsAnyAsync<Exception>(() => staged.Completion);
+        Assert.All(await tier.ListAsync(Token), blob => Assert.Equal(0, blob.Leases));
+    }
+
+    private static async Task AssertTensors(TestModel model, StagedModel staged)
+    {
+        Assert.Equal(model.Bytes.Keys.Order(), staged.Tensors.Tensors.Keys.Order());
+        foreach (var (name, bytes) in model.Bytes)
+        {
+            var memory = await staged.Tensors.GetAsync(name, Token);
+            Assert.Equal(bytes, memory.ToArray());
+            Assert.Equal(0, Misalignment(memory));
+        }
+    }
+
+    private static unsafe long Misalignment(ReadOnlyMemory<byte> memory)
+    {
+        fixed (byte* start = &MemoryMarshal.GetReference(memory.Span))
+        {
+            return (long)start % 64;
+        }
+    }
+
+    private async Task<TestModel> Publish(int layers)
+    {
+        var names = new List<string> { "lm_head.weight", "model.norm.weight" };
+        names.AddRange(Enumerable.Range(0, layers).Select(i => $"model.layers.{i}.w"));
+        names.Insert(4, "model.embed_tokens.weight");
+        var bytes = names.Index().ToDictionary(item => item.Item, item => Pattern.Bytes((item.Index % 3 == 0 ? 20_000 : 30_002) / 2 * 2, item.Index));
+        using var file = new MemoryStream();
+        await SafetensorsWriter.WriteAsync(file, [.. names.Select(name => new TensorBytes(name, TensorType.BF16, [bytes[name].Length / 2], bytes[name]))], cancellationToken: Token);
+        _storage.With("models/m/config.json", "{\"a\":1}"u8.ToArray()).With("models/m/tokenizer.json", "{\"t\":2}"u8.ToArray()).With("models/m/model.safetensors", file.ToArray());
+        var files = new[] { "config.json", "tokenizer.json", "model.safetensors" }
+            .Select(name => new ModelFileSource(name, $"models/m/{name}", _storage.LengthOf($"models/m/{name}"), _storage.ETagOf($"models/m/{name}")))
+            .ToList();
+        return new TestModel(new ModelFiles("m", _storage, files), bytes, SafetensorsHeader.Parse("model.safetensors", file.ToArray(), file.Length));
+    }
+
+    private Task<NvmeTier> Open() => NvmeTier.OpenAsync(new NvmeTierOptions { Folder = _folder.Path, ChunkBytes = Chunk }, NullLogger.Instance, Token);
+
+    private sealed record TestModel(ModelFiles Files, Dictionary<string, byte[]> Bytes, SafetensorsHeader Header);
+}
