@@ -3,6 +3,7 @@ using Platform.Worker.Engines;
 using Platform.Worker.Engines.Llama;
 using Platform.Worker.Engines.Tokenizers;
 using Platform.Worker.Training;
+using ModelFiles = Platform.Worker.Training.ModelFiles;
 
 namespace Platform.UnitTests.Training;
 
