@@ -2,6 +2,7 @@ using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.App;
 using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Invocation;
+using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.Resources;
 using Platform.Local.Sidecar.Secrets;
 using Platform.Local.Sidecar.State;
@@ -15,16 +16,18 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
     private readonly SidecarCluster _cluster;
     private readonly AppChannel _app;
     private readonly SidecarActors _actors;
+    private readonly SidecarSubscriptions _subscriptions;
     private readonly AppWatcher _watcher;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SidecarServer? _server;
     private int _disposing;
 
-    private EmbeddedSidecar(SidecarCluster cluster, SidecarOptions options, AppChannel app, SidecarActors actors, SidecarReport report, ILogger log)
+    private EmbeddedSidecar(SidecarCluster cluster, SidecarOptions options, AppChannel app, SidecarActors actors, SidecarSubscriptions subscriptions, SidecarReport report, ILogger log)
     {
         _cluster = cluster;
         _app = app;
         _actors = actors;
+        _subscriptions = subscriptions;
         Options = options;
         Report = report;
         _watcher = new AppWatcher(app, options, log, cluster.Options.Time, CameUpAsync, WentAwayAsync);
@@ -63,15 +66,20 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         var actorStore = ActorStoreOf(states.Values);
         var app = new AppChannel(options);
         var actors = new SidecarActors(options.AppId) { HasStateTimeToLive = resources.HasFeature("ActorStateTTL") };
-        var sidecar = new EmbeddedSidecar(cluster, options, app, actors, report, log);
+        var policies = resources.Policies(cluster.Options.Time);
+        var topics = resources.Components.Values.Where(component => ComponentTypes.PubSub.Contains(component.Type))
+            .ToDictionary(component => component.Name, component => new PubSubComponent(component, options.AppId), StringComparer.Ordinal);
+        var subscriptions = new SidecarSubscriptions(topics, resources.Subscriptions(), cluster.Broker, app, policies, log, cluster.Options.Time);
+        var sidecar = new EmbeddedSidecar(cluster, options, app, actors, subscriptions, report, log);
         var api = new SidecarApi
         {
             Options = options,
-            Invocation = new InvocationApi(app, cluster.Apps, options.MaxBodyBytes, log),
+            Invocation = new InvocationApi(app, cluster.Apps, policies, options.MaxBodyBytes, log),
             State = new StateApi(states, options.MaxBodyBytes),
-            Actors = new ActorsApi(actors, cluster.Actors, cluster.Reminders, actorStore, options.MaxBodyBytes, log, cluster.Options.Time),
+            Publish = new PublishApi(topics, cluster.Broker, options.AppId, options.MaxBodyBytes, cluster.Options.Time),
+            Actors = new ActorsApi(actors, cluster.Actors, cluster.Reminders, actorStore, policies, options.MaxBodyBytes, log, cluster.Options.Time),
             Secrets = new SecretsApi(resources.Secrets, new SecretScopes(resources.Configuration)),
-            Metadata = new MetadataApi(sidecar, resources, actors, cluster.Actors),
+            Metadata = new MetadataApi(sidecar, resources, actors, cluster.Actors, subscriptions),
             Health = new HealthApi(options.AppId, () => sidecar.IsReady),
             Shutdown = () => _ = Task.Run(sidecar.DisposeAsync, CancellationToken.None),
             Log = log,
@@ -149,7 +157,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             : flagged.FirstOrDefault();
     }
 
-    private Task CameUpAsync(AppLife life)
+    private async Task CameUpAsync(AppLife life)
     {
         if (life.ActorTypes.Count > 0)
         {
@@ -157,11 +165,12 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             _cluster.Actors.Placement.Add(_actors.Host);
         }
 
-        return Task.CompletedTask;
+        await _subscriptions.StartAsync(life.Subscriptions);
     }
 
     private Task WentAwayAsync()
     {
+        _subscriptions.Stop();
         if (_actors.Host is { } host)
         {
             _actors.Host = null;

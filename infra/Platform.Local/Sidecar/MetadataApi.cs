@@ -4,12 +4,13 @@ using System.Text;
 using System.Text.Json;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.Resources;
 
 namespace Platform.Local.Sidecar;
 
 /// <summary><c>/v1.0/metadata</c>: what is loaded, and labels that live as long as the sidecar.</summary>
-internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources resources, SidecarActors actors, ActorTable table)
+internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources resources, SidecarActors actors, ActorTable table, SidecarSubscriptions subscriptions)
 {
     /// <summary>The release whose behaviour the embedded sidecar follows.</summary>
     public const string RuntimeVersion = "1.18.3";
@@ -50,6 +51,7 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
         writer.WriteEndArray();
         WriteActors(writer);
         WriteComponents(writer);
+        WriteSubscriptions(writer);
         writer.WriteStartObject("extended"u8);
         foreach (var (name, value) in _extended.OrderBy(label => label.Key, StringComparer.Ordinal))
         {
@@ -102,6 +104,40 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
             writer.WriteNumber("count"u8, counts.GetValueOrDefault(type));
             writer.WriteEndObject();
         }
+    }
+
+    private void WriteSubscriptions(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray("subscriptions"u8);
+        foreach (var subscription in subscriptions.Current)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("pubsubname"u8, subscription.PubSub);
+            writer.WriteString("topic"u8, subscription.Topic);
+            writer.WriteStartArray("rules"u8);
+            foreach (var rule in subscription.Rules)
+            {
+                writer.WriteStartObject();
+                if (rule.Match is { } match)
+                {
+                    writer.WriteString("match"u8, match.Text);
+                }
+
+                writer.WriteString("path"u8, "/" + rule.Path);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+            if (subscription.DeadLetterTopic is { } deadLetter)
+            {
+                writer.WriteString("deadLetterTopic"u8, deadLetter);
+            }
+
+            writer.WriteString("type"u8, subscription.IsDeclarative ? "DECLARATIVE"u8 : "PROGRAMMATIC"u8);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 
     private void WriteComponents(Utf8JsonWriter writer)

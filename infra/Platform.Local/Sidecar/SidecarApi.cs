@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Invocation;
+using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.Secrets;
 using Platform.Local.Sidecar.State;
 
@@ -19,6 +20,8 @@ internal sealed class SidecarApi
     public required InvocationApi Invocation { get; init; }
 
     public required StateApi State { get; init; }
+
+    public required PublishApi Publish { get; init; }
 
     public required ActorsApi Actors { get; init; }
 
@@ -92,6 +95,11 @@ internal sealed class SidecarApi
 
     private async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
     {
+        if (path.Is(1, "publish") && path.Raw(0) is "v1.0" or "v1.0-alpha1")
+        {
+            return await Publish.TryHandleAsync(context, path);
+        }
+
         if (path.Is(0, "v1.0"))
         {
             switch (path.Raw(1))

@@ -1,6 +1,7 @@
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Invocation;
+using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.State;
 
 namespace Platform.Local.Sidecar;
@@ -14,15 +15,18 @@ internal sealed class SidecarCluster : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly DurableStore _store;
+    private readonly DurableStore _messages;
     private readonly Task _housekeeping;
 
-    private SidecarCluster(SidecarClusterOptions options, DurableStore store)
+    private SidecarCluster(SidecarClusterOptions options, DurableStore store, DurableStore messages)
     {
         Options = options;
         _store = store;
+        _messages = messages;
         var log = options.LoggerFactory.CreateLogger("Platform.Local.Sidecar.Actors");
         Actors = new ActorTable(new ActorPlacement(), log, options.Time);
         Reminders = new ReminderScheduler(store, Actors, log, options.Time);
+        Broker = new MessageBroker(messages, options.LoggerFactory.CreateLogger("Platform.Local.Sidecar.PubSub"), options.Time);
         _housekeeping = KeepHouseAsync(_stop.Token);
     }
 
@@ -34,12 +38,24 @@ internal sealed class SidecarCluster : IAsyncDisposable
 
     public ReminderScheduler Reminders { get; }
 
+    public MessageBroker Broker { get; }
+
     /// <summary>Opens what the sidecars share. State, messages and reminders of earlier runs are there again.</summary>
     /// <exception cref="StorageException">The folder is in use by another process, damaged, or of another version.</exception>
     public static async Task<SidecarCluster> OpenAsync(SidecarClusterOptions options, CancellationToken cancellationToken = default)
     {
         var store = await DurableStore.OpenAsync(new DurableStoreOptions { Folder = Path.Combine(options.StateFolder, "store") }, cancellationToken);
-        return new SidecarCluster(options, store);
+        try
+        {
+            // Apart from the state: a topic that nobody reads must not fill the store of those who only keep state.
+            var messages = await DurableStore.OpenAsync(new DurableStoreOptions { Folder = Path.Combine(options.StateFolder, "messages") }, cancellationToken);
+            return new SidecarCluster(options, store, messages);
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Starts the sidecar of an app. It waits for the app by itself.</summary>
@@ -82,6 +98,8 @@ internal sealed class SidecarCluster : IAsyncDisposable
         }
 
         await Task.WhenAll(sidecars.Select(sidecar => sidecar.DisposeAsync().AsTask()));
+        await Broker.DisposeAsync();
+        await _messages.DisposeAsync();
         await _store.DisposeAsync();
         _stop.Dispose();
     }

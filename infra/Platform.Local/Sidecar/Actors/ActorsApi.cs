@@ -3,12 +3,13 @@ using System.Globalization;
 using System.Text.Json;
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Resiliency;
 using Platform.Local.Sidecar.State;
 
 namespace Platform.Local.Sidecar.Actors;
 
 /// <summary><c>/v1.0/actors/{type}/{id}/...</c>: methods, state, reminders, timers.</summary>
-internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderScheduler reminders, StateComponent? store, long maxBodyBytes, ILogger log, TimeProvider time)
+internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderScheduler reminders, StateComponent? store, ResiliencyPolicies policies, long maxBodyBytes, ILogger log, TimeProvider time)
 {
     /// <summary>Handles a request whose path is <c>v1.0/actors/...</c>; false if it is none of ours.</summary>
     public async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
@@ -63,7 +64,7 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderSc
             Chain = context.Request.Headers["Dapr-Reentrancy-Id"] is [{ Length: > 0 } chain] ? chain : null,
             AddHeaders = request => ForwardedHeaders.Copy(context, request),
         };
-        var answer = (await table.RunAsync(key, turn, context.RequestAborted))!;
+        var answer = await RunAsync(key, turn, context.RequestAborted);
         if (!answer.IsSuccess)
         {
             var words = (int)answer.Status == 404 ? "actor method not found" : $"error from actor service: ({(int)answer.Status}) {System.Text.Encoding.UTF8.GetString(answer.Body)}";
@@ -75,6 +76,29 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderSc
         ForwardedHeaders.Copy(answer.ContentHeaders, context.Response);
         context.Response.ContentLength = answer.Body.Length;
         await context.Response.BodyWriter.WriteAsync(answer.Body, context.RequestAborted);
+    }
+
+    private async Task<ActorAnswer> RunAsync(ActorKey key, ActorTurn turn, CancellationToken cancellationToken)
+    {
+        var policy = policies.ForActor(key.Type);
+        if (policy.IsNone)
+        {
+            return (await table.RunAsync(key, turn, cancellationToken))!;
+        }
+
+        try
+        {
+            return await policy.ExecuteAsync(
+                async attempt => (await table.RunAsync(key, turn, attempt).WaitAsync(attempt))!, // A turn that is late goes on alone; only the waiting ends.
+                answer => answer.IsSuccess ? null : (int)answer.Status,
+                _ => { },
+                mayRepeat: true,
+                cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or CircuitOpenException)
+        {
+            throw new DaprErrorException(500, "ERR_ACTOR_INVOKE_METHOD", $"error invoke actor method: {e.Message}", e);
+        }
     }
 
     private StateComponent RequireActive(ActorKey key)

@@ -1,11 +1,12 @@
 using Platform.Local.Sidecar.App;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Resiliency;
 
 namespace Platform.Local.Sidecar.Invocation;
 
 /// <summary>Service invocation: forwards a call to the app with that id, streaming both ways, whatever the app answers.</summary>
 /// <remarks>Both sidecars of a call live in this process, so one hop does the work of two: it adds what the callee's sidecar would add.</remarks>
-internal sealed class InvocationApi(AppChannel self, AppDirectory apps, long maxBodyBytes, ILogger log)
+internal sealed class InvocationApi(AppChannel self, AppDirectory apps, ResiliencyPolicies policies, long maxBodyBytes, ILogger log)
 {
     private static readonly UriCreationOptions AsIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
@@ -22,7 +23,7 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, long max
         {
             await ForwardAsync(context, callee, target.Method, path.Query);
         }
-        catch (Exception e) when (e is HttpRequestException or BodyTooLargeException && !context.Response.HasStarted)
+        catch (Exception e) when (e is HttpRequestException or BodyTooLargeException or TimeoutException or CircuitOpenException && !context.Response.HasStarted)
         {
             SidecarLog.InvocationFailed(log, self.AppId, target.Target, target.Method, e.Message);
             throw Failure(target.Target, (e.InnerException as BodyTooLargeException ?? e).Message, e);
@@ -58,16 +59,40 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, long max
             throw new BodyTooLargeException(maxBodyBytes);
         }
 
+        var policy = policies.ForApp(callee.AppId);
         using var slot = await callee.EnterAsync(context.RequestAborted);
-        using var request = CreateRequest(context, callee, method, query);
-        using var response = await callee.SendAsync(request, context.RequestAborted);
-        await ForwardedAnswer.CopyAsync(response, context);
+        if (policy.IsNone)
+        {
+            using var request = CreateRequest(context, callee, method, query, null);
+            using var response = await callee.SendAsync(request, context.RequestAborted);
+            await ForwardedAnswer.CopyAsync(response, context);
+            return;
+        }
+
+        // A body of known length is kept, so that it can be sent again; a stream cannot.
+        var isStream = context.Request.ContentLength is null && context.Request.Headers.TransferEncoding.Count > 0;
+        var body = isStream || !policy.Repeats ? (ReadOnlyMemory<byte>?)null : await RequestBody.ReadAsync(context, maxBodyBytes);
+        using var answer = await policy.ExecuteAsync(
+            async cancellationToken =>
+            {
+                using var request = CreateRequest(context, callee, method, query, body);
+                return await callee.SendAsync(request, cancellationToken);
+            },
+            response => (int)response.StatusCode is >= 200 and < 400 ? null : (int)response.StatusCode,
+            response => response.Dispose(),
+            mayRepeat: !isStream,
+            context.RequestAborted);
+        await ForwardedAnswer.CopyAsync(answer, context);
     }
 
-    private HttpRequestMessage CreateRequest(HttpContext context, AppChannel callee, string method, string query)
+    private HttpRequestMessage CreateRequest(HttpContext context, AppChannel callee, string method, string query, ReadOnlyMemory<byte>? body)
     {
         var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri($"{callee.Address}{method}{query}", AsIs));
-        if (context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0)
+        if (body is { } kept)
+        {
+            request.Content = kept.IsEmpty ? null : new ReadOnlyMemoryContent(kept);
+        }
+        else if (context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0)
         {
             request.Content = new ForwardedBody(context, maxBodyBytes);
         }

@@ -1,3 +1,5 @@
+using Platform.Local.Sidecar.PubSub;
+using Platform.Local.Sidecar.Resiliency;
 using Platform.Local.Sidecar.Secrets;
 
 namespace Platform.Local.Sidecar.Resources;
@@ -40,8 +42,28 @@ internal sealed record SidecarResources
         }
     }
 
+    /// <summary>The Resiliency resources.</summary>
+    /// <exception cref="SidecarException">One cannot be honoured.</exception>
+    public ResiliencyPolicies Policies(TimeProvider time) => Checked(() => new ResiliencyPolicies(Others, time));
+
+    /// <summary>The Subscription resources.</summary>
+    /// <exception cref="SidecarException">One cannot be honoured.</exception>
+    public IReadOnlyList<Subscription> Subscriptions() => Checked(() => Others.Where(document => document.Kind == "Subscription").Select(SubscriptionReader.Declarative).ToList());
+
     /// <summary>Whether the Configuration turns a feature on.</summary>
     public bool HasFeature(string name) => Configuration?.Maps("features").Any(feature => feature.Text("name") == name && feature.Flag("enabled") == true) == true;
+
+    private static T Checked<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (ResourceException e)
+        {
+            throw new SidecarException($"The sidecar cannot start. {e.Message}", e);
+        }
+    }
 
     private static YamlMap? ReadConfiguration(string path, ILogger log) => File.Exists(path)
         ? ResourceDocument.Read(path, log).FirstOrDefault(document => document.Kind == "Configuration")?.Root.Map("spec")

@@ -1,0 +1,34 @@
+using Platform.DataPlane;
+
+namespace Platform.Local.Sidecar;
+
+/// <summary>One sidecar in a process of its own: what <c>platform sidecar</c> runs.</summary>
+/// <remarks>State, topics and reminders lie in the app's own folder below the state folder. Sidecars of other processes are not known to it: apps that call each other run under one <c>platform up</c>, or under daprd.</remarks>
+internal static class StandaloneSidecar
+{
+    /// <summary>Serves one app until it is stopped, by the token or by the API's shutdown.</summary>
+    /// <param name="options">The sidecar.</param>
+    /// <param name="stateFolder">Folder for the state of sidecars; created if absent.</param>
+    /// <param name="loggers">Makes loggers.</param>
+    /// <param name="started">Told of the sidecar when its port is open.</param>
+    /// <param name="cancellationToken">Stops it gracefully.</param>
+    /// <exception cref="SidecarException">A setting cannot be honoured, or the port is taken.</exception>
+    /// <exception cref="StorageException">The folder is in use by another process, or damaged.</exception>
+    public static async Task RunStandaloneAsync(SidecarOptions options, string stateFolder, ILoggerFactory loggers, Action<EmbeddedSidecar>? started, CancellationToken cancellationToken)
+    {
+        var cluster = await SidecarCluster.OpenAsync(new SidecarClusterOptions { StateFolder = Path.Combine(stateFolder, options.AppId), LoggerFactory = loggers }, cancellationToken);
+        await using (cluster)
+        {
+            var sidecar = await cluster.StartAsync(options, cancellationToken);
+            started?.Invoke(sidecar);
+            try
+            {
+                await sidecar.Stopped.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                // Asked to stop; disposal does it gracefully.
+            }
+        }
+    }
+}

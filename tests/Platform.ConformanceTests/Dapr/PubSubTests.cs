@@ -1,0 +1,280 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace Platform.ConformanceTests.Dapr;
+
+/// <summary>Checks 7 to 10 of the contract.</summary>
+public sealed class PubSubTests
+{
+    private const string Publish = "v1.0/publish/pubsub/orders";
+
+    private const string RetryThreeTimes = """
+
+        ---
+        apiVersion: dapr.io/v1alpha1
+        kind: Resiliency
+        metadata: { name: resiliency }
+        spec:
+          policies:
+            retries:
+              quick: { policy: constant, duration: 10ms, maxRetries: 3 }
+          targets:
+            components:
+              pubsub:
+                inbound: { retry: quick }
+        """;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("text/plain", "hello", "data", "\"hello\"")]
+    [InlineData("application/json", """{"a": 1}""", "data", """{"a": 1}""")]
+    [InlineData("application/octet-stream", "hi", "data_base64", "\"aGk=\"")]
+    [InlineData("application/vnd.x+json", "[1]", "data", "[1]")]
+    public async Task Publish_AnyContent_ArrivesAsCloudEvent(string type, string body, string member, string expected)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var inbox = new Inbox();
+        await cluster.StartAsync("subscriber", inbox.Map("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]"""));
+        using var dapr = await cluster.StartCallerAsync();
+        var content = new StringContent(body);
+        content.Headers.ContentType = new(type);
+
+        await (await dapr.SendAsync(HttpMethod.Post, Publish, content)).IsAsync(HttpStatusCode.NoContent, "");
+
+        var (path, contentType, e) = (await inbox.UntilAsync(1))[0];
+        Assert.Equal("/orders", path);
+        Assert.Equal("application/cloudevents+json", contentType);
+        Assert.True(JsonElement.DeepEquals(JsonDocument.Parse(expected).RootElement, e.GetProperty(member)));
+        Assert.Equal(("1.0", type, "pubsub", "orders", "caller", "com.dapr.event.sent"), (Text(e, "specversion"), Text(e, "datacontenttype"), Text(e, "pubsubname"), Text(e, "topic"), Text(e, "source"), Text(e, "type")));
+    }
+
+    [Fact]
+    public async Task Publish_Envelope_KeepsItsOwnFields()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var inbox = new Inbox();
+        await cluster.StartAsync("subscriber", inbox.Map("""[{"pubsubName":"pubsub","topic":"orders","route":"orders"}]"""));
+        using var dapr = await cluster.StartCallerAsync();
+        var content = new StringContent("""{"specversion":"1.0","id":"mine","source":"me","type":"t","topic":"other","data":{"x":1}}""");
+        content.Headers.ContentType = new("application/cloudevents+json");
+
+        await (await dapr.SendAsync(HttpMethod.Post, Publish, content)).IsAsync(HttpStatusCode.NoContent);
+
+        var e = (await inbox.UntilAsync(1))[0].Event;
+        Assert.Equal(("mine", "me", "t", "orders", "pubsub"), (Text(e, "id"), Text(e, "source"), Text(e, "type"), Text(e, "topic"), Text(e, "pubsubname")));
+    }
+
+    [Fact]
+    public async Task Retry_ThenSuccess_RedeliversTheSameEvent()
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + RetryThreeTimes);
+        var inbox = new Inbox { Answer = (_, count) => count < 3 ? """{"status":"RETRY"}""" : """{"status":"SUCCESS"}""" };
+        await cluster.StartAsync("subscriber", inbox.Map("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]"""));
+        using var dapr = await cluster.StartCallerAsync();
+
+        await dapr.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"));
+
+        var events = await inbox.UntilAsync(3);
+        Assert.Single(events.Select(e => Text(e.Event, "id")).Distinct());
+    }
+
+    [Theory]
+    [InlineData("""{"status":"DROP"}""", 200, true, 1)]
+    [InlineData("", 404, true, 1)]
+    [InlineData("", 500, true, 4)]
+    [InlineData("", 302, false, 1)]
+    public async Task Failure_GoesToTheDeadLetters(string answer, int status, bool hasRetry, int attempts)
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + (hasRetry ? RetryThreeTimes : ""));
+        var inbox = new Inbox { Answer = (path, _) => path == "/dead" ? "" : answer, Status = path => path == "/dead" ? 200 : status };
+        await cluster.StartAsync("subscriber", inbox.Map("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders","deadLetterTopic":"dlq"},{"pubsubname":"pubsub","topic":"dlq","route":"/dead"}]"""));
+        using var dapr = await cluster.StartCallerAsync();
+
+        await dapr.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"));
+
+        var events = await inbox.UntilAsync(attempts + 1);
+        Assert.Equal([.. Enumerable.Repeat("/orders", attempts), "/dead"], events.Select(e => e.Path));
+        Assert.Equal("orders", Text(events[^1].Event, "topic"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Rules_FirstMatchDefaultAndNone_AreTheSameInBothForms(bool isDeclarative)
+    {
+        const string Resource = """
+
+            ---
+            apiVersion: dapr.io/v2alpha1
+            kind: Subscription
+            metadata: { name: orders }
+            spec:
+              pubsubname: pubsub
+              topic: orders
+              routes:
+                rules:
+                - { match: 'event.type == "big" && int(event.data.size) > 10', path: /big }
+                - { match: 'event.type.startsWith("s") || has(event.data.small)', path: /small }
+            ---
+            apiVersion: dapr.io/v1alpha1
+            kind: Subscription
+            metadata: { name: elsewhere }
+            spec: { pubsubname: pubsub, topic: elsewhere, route: /elsewhere }
+            scopes: [nobody]
+            """;
+        const string Programmatic = """[{"pubsubname":"pubsub","topic":"orders","routes":{"rules":[{"match":"event.type == \"big\" && int(event.data.size) > 10","path":"/big"},{"match":"event.type.startsWith(\"s\") || has(event.data.small)","path":"/small"}]}}]""";
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + (isDeclarative ? Resource : ""));
+        var inbox = new Inbox();
+        await cluster.StartAsync("subscriber", inbox.Map(isDeclarative ? null : Programmatic));
+        using var dapr = await cluster.StartCallerAsync();
+
+        foreach (var (type, data) in new[] { ("none", "{}"), ("big", """{"size":"11"}"""), ("sent", "{}"), ("x", """{"small":true}""") })
+        {
+            await (await dapr.SendAsync(HttpMethod.Post, $"{Publish}?metadata.cloudevent.type={type}", Answers.Json(data))).IsAsync(HttpStatusCode.NoContent);
+        }
+
+        Assert.Equal(["/big", "/small", "/small"], (await inbox.UntilAsync(3)).Select(e => e.Path).Order());
+    }
+
+    [Fact]
+    public async Task Rule_OutsideTheSubset_IsRefusedWithFileAndLine()
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + """
+
+            ---
+            apiVersion: dapr.io/v2alpha1
+            kind: Subscription
+            metadata: { name: orders }
+            spec:
+              pubsubname: pubsub
+              topic: orders
+              routes:
+                rules:
+                - match: event.data.map(x, x > 1)
+                  path: /x
+            """);
+
+        var e = await Assert.ThrowsAsync<Platform.Local.Sidecar.SidecarException>(() => cluster.StartSidecarAsync("app"));
+
+        Assert.Contains("all.yaml(", e.Message, StringComparison.Ordinal);
+        Assert.Contains("map", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bulk_PublishedAndSubscribed_RetriesOnlyWhatIsMissing()
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + RetryThreeTimes);
+        var batches = new ConcurrentQueue<string[]>();
+        await cluster.StartAsync("subscriber", app =>
+        {
+            app.MapGet("/dapr/subscribe", () => Results.Text("""[{"pubsubname":"pubsub","topic":"orders","route":"/bulk","bulkSubscribe":{"enabled":true,"maxMessagesCount":3,"maxAwaitDurationMs":500}}]""", "application/json"));
+            app.MapPost("/bulk", async (HttpContext context) =>
+            {
+                using var body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: Stop);
+                var entries = body.RootElement.GetProperty("entries").EnumerateArray().ToList();
+                batches.Enqueue([.. entries.Select(entry => entry.GetProperty("event").GetProperty("data").GetString()!)]);
+                var first = entries[0].GetProperty("entryId").GetString();
+                return Results.Text($$"""{"statuses":[{"entryId":"{{first}}","status":"SUCCESS"}]}""", "application/json");
+            });
+        });
+        using var dapr = await cluster.StartCallerAsync();
+
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0-alpha1/publish/bulk/pubsub/orders", Answers.Json("""[{"entryID":"1","event":"a","contentType":"text/plain"},{"entryId":"1","event":"b","contentType":"text/plain"}]"""))).IsErrorAsync(400, "ERR_PUBSUB_EVENTS_SER");
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0-alpha1/publish/bulk/pubsub/orders", Answers.Json("""[{"entryID":"1","event":"a","contentType":"text/plain"},{"entryId":"2","event":"b","contentType":"text/plain"},{"entryId":"3","event":"c","contentType":"text/plain"}]"""))).IsAsync(HttpStatusCode.NoContent, "");
+
+        while (batches.Count < 3)
+        {
+            await Task.Delay(10, Stop);
+        }
+
+        Assert.Equal([["a", "b", "c"], ["b", "c"], ["c"]], batches);
+    }
+
+    [Fact]
+    public async Task RawPayload_GoesOutAsItIsAndArrivesAsBase64()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var inbox = new Inbox();
+        await cluster.StartAsync("subscriber", inbox.Map("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders","metadata":{"rawPayload":"true"}}]"""));
+        using var dapr = await cluster.StartCallerAsync();
+
+        await (await dapr.SendAsync(HttpMethod.Post, Publish + "?metadata.rawPayload=true", new StringContent("hi"))).IsAsync(HttpStatusCode.NoContent);
+        await (await dapr.SendAsync(HttpMethod.Post, Publish + "?metadata.rawPayload=yes", new StringContent("hi"))).IsErrorAsync(400, "ERR_PUBSUB_REQUEST_METADATA");
+
+        var e = (await inbox.UntilAsync(1))[0].Event;
+        Assert.Equal(("aGk=", "application/octet-stream", "Dapr"), (Text(e, "data_base64"), Text(e, "datacontenttype"), Text(e, "source")));
+    }
+
+    [Fact]
+    public async Task Errors_AreDaprs()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        using var dapr = await cluster.StartCallerAsync();
+
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0/publish/nobody/t", Answers.Json("1"))).IsErrorAsync(404, "ERR_PUBSUB_NOT_FOUND");
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0/publish/pubsub/", Answers.Json("1"))).IsErrorAsync(404, "ERR_TOPIC_NAME_EMPTY");
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0/publish/pubsub/a/b", Answers.Json("1"))).IsAsync(HttpStatusCode.NoContent);
+        var content = new StringContent("not json");
+        content.Headers.ContentType = new("application/cloudevents+json");
+        await (await dapr.SendAsync(HttpMethod.Post, Publish, content)).IsErrorAsync(500, "ERR_PUBSUB_CLOUD_EVENTS_SER");
+    }
+
+    [Fact]
+    public async Task Message_PublishedWhileTheSubscriberIsAway_IsDeliveredWhenItIsBack()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var inbox = new Inbox();
+        var app = await cluster.StartAsync("subscriber", inbox.Map("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]"""));
+        using var dapr = await cluster.StartCallerAsync();
+
+        await app.StopAsync();
+        await (await dapr.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"))).IsAsync(HttpStatusCode.NoContent);
+        await app.UntilAwayAsync();
+        await app.StartAsync();
+
+        await inbox.UntilAsync(1);
+    }
+
+    private static string? Text(JsonElement e, string name) => e.GetProperty(name).GetString();
+
+    /// <summary>A subscriber that keeps what it gets.</summary>
+    private sealed class Inbox
+    {
+        private readonly ConcurrentQueue<(string Path, string? ContentType, JsonElement Event)> _events = new();
+
+        public Func<string, int, string> Answer { get; init; } = (_, _) => "";
+
+        public Func<string, int> Status { get; init; } = _ => 200;
+
+        public Action<WebApplication> Map(string? subscriptions) => app =>
+        {
+            if (subscriptions is not null)
+            {
+                app.MapGet("/dapr/subscribe", () => Results.Text(subscriptions, "application/json"));
+            }
+
+            app.MapPost("/{*path}", async (HttpContext context) =>
+            {
+                using var body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: Stop);
+                _events.Enqueue((context.Request.Path.Value!, context.Request.ContentType, body.RootElement.Clone()));
+                return Results.Text(Answer(context.Request.Path.Value!, _events.Count), "application/json", statusCode: Status(context.Request.Path.Value!));
+            });
+        };
+
+        public async Task<List<(string Path, string? ContentType, JsonElement Event)>> UntilAsync(int count)
+        {
+            while (_events.Count < count)
+            {
+                await Task.Delay(10, Stop);
+            }
+
+            await Task.Delay(100, Stop); // Whatever comes too much comes now.
+            Assert.Equal(count, _events.Count);
+            return [.. _events];
+        }
+    }
+}

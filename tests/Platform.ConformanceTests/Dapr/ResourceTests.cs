@@ -1,0 +1,131 @@
+using System.Net;
+using Platform.Local.Sidecar;
+
+namespace Platform.ConformanceTests.Dapr;
+
+/// <summary>Loading of resources, secrets, and the building blocks that are not there.</summary>
+public sealed class ResourceTests
+{
+    [Theory]
+    [InlineData("bindings.cron", "bindings.cron")]
+    [InlineData("state.invented", "state.invented")]
+    public async Task Component_OfAnUnservedType_IsRefusedWithFileAndLine(string type, string expected)
+    {
+        await using var cluster = await TestCluster.OpenAsync($$"""
+            apiVersion: dapr.io/v1alpha1
+            kind: Component
+            metadata: { name: x }
+            spec:
+              type: {{type}}
+              version: v1
+            """);
+
+        var e = await Assert.ThrowsAsync<SidecarException>(() => cluster.StartSidecarAsync("app"));
+
+        Assert.Contains("all.yaml(5)", e.Message, StringComparison.Ordinal);
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Document_OfAnUnknownKind_IsRefused()
+    {
+        await using var cluster = await TestCluster.OpenAsync("apiVersion: dapr.io/v1alpha1\nkind: Componnent\nmetadata: { name: x }\n");
+
+        var e = await Assert.ThrowsAsync<SidecarException>(() => cluster.StartSidecarAsync("app"));
+
+        Assert.Contains("all.yaml(2)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Componnent", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Components_OutOfScope_AreNotSeen_AndReplacedOnesAreNamed()
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + "\nscopes: [other]\n");
+
+        var sidecar = await cluster.StartSidecarAsync("app");
+
+        Assert.Equal(new ServedComponent("statestore", "state.redis", "the embedded durable store"), Assert.Single(sidecar.Report.Components));
+    }
+
+    [Fact]
+    public async Task Port_InUse_IsAClearError()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var first = await cluster.StartSidecarAsync("first");
+
+        var e = await Assert.ThrowsAsync<SidecarException>(() => cluster.StartSidecarAsync("second", change: options => options with { HttpPort = first.HttpPort }));
+
+        Assert.Contains(first.HttpPort.ToString(), e.Message, StringComparison.Ordinal);
+        Assert.Contains("--dapr-http-port", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Secrets_SingleBulkUnknownAndDenied()
+    {
+        var folder = Directory.CreateTempSubdirectory("secrets-").FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "secrets.json"), """{"plain":"p","nested":{"inner":"i"},"hidden":"h"}""", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(folder, "config.yaml"), """
+            apiVersion: dapr.io/v1alpha1
+            kind: Configuration
+            metadata: { name: config }
+            spec:
+              secrets:
+                scopes:
+                - { storeName: secrets, deniedSecrets: [hidden] }
+            """, TestContext.Current.CancellationToken);
+        await using var cluster = await TestCluster.OpenAsync($$"""
+            apiVersion: dapr.io/v1alpha1
+            kind: Component
+            metadata: { name: store }
+            spec:
+              type: state.in-memory
+              metadata:
+              - name: keyPrefix
+                secretKeyRef: { name: "nested:inner" }
+            auth: { secretStore: secrets }
+            ---
+            apiVersion: dapr.io/v1alpha1
+            kind: Component
+            metadata: { name: secrets }
+            spec:
+              type: secretstores.local.file
+              metadata: [{ name: secretsFile, value: "{{folder}}/secrets.json" }]
+            """);
+        using var dapr = await cluster.StartCallerAsync(change: options => options with { ConfigPath = Path.Combine(folder, "config.yaml") });
+
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/secrets/plain")).IsAsync(HttpStatusCode.OK, """{"plain":"p"}""");
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/secrets/bulk")).IsAsync(HttpStatusCode.OK, """{"plain":{"plain":"p"},"nested:inner":{"nested:inner":"i"}}""");
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/secrets/hidden")).IsErrorAsync(403, "ERR_PERMISSION_DENIED");
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/secrets/nobody")).IsErrorAsync(500, "ERR_SECRET_GET");
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/nobody/x")).IsErrorAsync(401, "ERR_SECRET_STORE_NOT_FOUND");
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("POST", "v1.0/bindings/b", 500, "ERR_INVOKE_OUTPUT_BINDING")]
+    [InlineData("POST", "v1.0-alpha1/lock/l", 500, "ERR_LOCK_STORE_NOT_CONFIGURED")]
+    [InlineData("POST", "v1.0-alpha1/unlock/l", 500, "ERR_LOCK_STORE_NOT_CONFIGURED")]
+    [InlineData("GET", "v1.0/configuration/c", 500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED")]
+    [InlineData("GET", "v1.0/secrets/s/x", 500, "ERR_SECRET_STORES_NOT_CONFIGURED")]
+    [InlineData("POST", "v1.0/publish/p/t", 400, "ERR_PUBSUB_NOT_CONFIGURED")]
+    public async Task BuildingBlock_WithoutAComponent_AnswersAsDaprdDoes(string method, string path, int status, string code)
+    {
+        await using var cluster = await TestCluster.OpenAsync(components: "");
+        using var dapr = await cluster.StartCallerAsync();
+
+        await (await dapr.SendAsync(new HttpMethod(method), path, method == "POST" ? Answers.Json("{}") : null)).IsErrorAsync(status, code);
+    }
+
+    [Fact]
+    public async Task Shutdown_AnswersThenStops()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var sidecar = await cluster.StartSidecarAsync("app");
+        using var dapr = TestCluster.ClientOf(sidecar);
+
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0/shutdown")).IsAsync(HttpStatusCode.NoContent);
+        await sidecar.Stopped.WaitAsync(TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => dapr.SendAsync(HttpMethod.Get, "v1.0/metadata"));
+    }
+}
