@@ -59,7 +59,7 @@ internal sealed class RandomModel
         added_tokens = new[] { new { id = 256, content = "<|end|>", special = true } },
         pre_tokenizer = new { type = "ByteLevel", add_prefix_space = false },
         decoder = new { type = "ByteLevel" },
-        model = new { type = "BPE", vocab = Enumerable.Range(0, 256).ToDictionary(value => Worker.Engines.Tokenizers.ByteAlphabet.ToCharacter((byte)value).ToString(), value => value), merges = Array.Empty<string>() },
+        model = new { type = "BPE", vocab = Enumerable.Range(0, 256).ToDictionary(value => Platform.Worker.Engines.Tokenizers.ByteAlphabet.ToCharacter((byte)value).ToString(), value => value), merges = Array.Empty<string>() },
     });
 
     public InMemoryTensors Source() => InMemoryTensors.From(Tensors);

@@ -3,7 +3,7 @@ namespace Platform.UnitTests.Engines;
 /// <summary>The textbook decoder: doubles, no cache, no batch, no tricks. Written from the papers, shares nothing with the engine but the names of tensors.</summary>
 internal sealed class ReferenceDecoder(RandomModel model)
 {
-    private readonly Worker.Engines.Llama.LlamaConfig _config = model.Config;
+    private readonly Platform.Worker.Engines.Llama.LlamaConfig _config = model.Config;
     private readonly Dictionary<string, double[]> _weights = model.Tensors.ToDictionary(tensor => tensor.Name, tensor => model.Values(tensor.Name));
 
     /// <summary>Logits after the last of these tokens.</summary>
