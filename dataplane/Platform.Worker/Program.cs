@@ -1,3 +1,16 @@
+using Microsoft.Extensions.Options;
+using Platform.Dapr;
+using Platform.DataPlane;
+using Platform.DataPlane.Nvme;
+using Platform.DataPlane.ObjectStorage;
+using Platform.DataPlane.Weights;
+using Platform.Jobs;
+using Platform.Worker;
+using Platform.Worker.Http;
+using Platform.Worker.Jobs;
+using Platform.Worker.Models;
+using Platform.Worker.Nodes;
+using Platform.Worker.Tier;
 using Platform.Worker.Training;
 
 if (args is ["train", ..])
@@ -5,7 +18,65 @@ if (args is ["train", ..])
     return await TrainCommand.RunAsync(args[1..]);
 }
 
+var name = Environment.GetEnvironmentVariable("APP_ID") ?? AppIds.WorkerPrefix + "0";
 var builder = WebApplication.CreateSlimBuilder(args);
+builder.WebHost.UseUrls($"http://127.0.0.1:{Environment.GetEnvironmentVariable("APP_PORT") ?? "6100"}");
+builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
+    .Configure<IOptions<WorkerOptions>>((kestrel, worker) => kestrel.Limits.MaxRequestBodySize = worker.Value.MaxBodyBytes);
+builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddDapr();
+
+// Who this node is, and what it stores.
+builder.Services.AddSingleton(services => new WorkerNode(name, services.GetRequiredService<IOptions<WorkerOptions>>()));
+builder.Services.AddSingleton<NodeChanges>();
+builder.Services.AddSingleton<IObjectStorage>(services =>
+    new CountingObjectStorage(new DirectoryObjectStorage(services.GetRequiredService<WorkerNode>().ObjectStorageRoot), ObjectStorageCounters.Process));
+builder.Services.AddSingleton<OpenTier>();
+builder.Services.AddSingleton(services => services.GetRequiredService<OpenTier>().Tier);
+builder.Services.AddSingleton<NodeTier>();
+builder.Services.AddSingleton<ITierView>(services => services.GetRequiredService<NodeTier>());
+builder.Services.AddSingleton(services => new ModelStager(services.GetRequiredService<NvmeTier>(), null, services.GetRequiredService<TimeProvider>()));
+
+// What it serves.
+builder.Services.AddSingleton<IModelLoader, LlamaModelLoader>();
+builder.Services.AddSingleton<ResidentModels>();
+builder.Services.AddSingleton<IModelManifests, ModelManifests>();
+builder.Services.AddSingleton<InFlightCalls>();
+builder.Services.AddSingleton<CompletionEndpoints>();
+builder.Services.AddSingleton<ILeaseReporter, ActorLeaseReporter>();
+builder.Services.AddSingleton<IJobHandler, BatchInferHandler>();
+builder.Services.AddSingleton<AttemptLogs>();
+builder.Services.AddSingleton<AttemptRunner>();
+builder.Services.AddSingleton<JobRuns>();
+builder.Services.AddSingleton<NodePicture>();
+
+// Stopped in the opposite order: heartbeats say that the node drains, then jobs are let go.
+builder.Services.AddHostedService<KeepLeftOverLogs>();
+builder.Services.AddHostedService(services => services.GetRequiredService<JobRuns>());
+builder.Services.AddHostedService<HeartbeatSender>();
+
 var app = builder.Build();
-await app.RunAsync();
-return 0;
+app.UseMiddleware<ProblemMiddleware>();
+CompletionEndpoints.Map(app);
+ModelEndpoints.Map(app);
+JobEndpoints.Map(app);
+TierEndpoints.Map(app);
+app.MapGet("/healthz", () => Results.Ok());
+Supervision.StopWithSupervisor(app.Lifetime.StopApplication);
+try
+{
+    await app.Services.GetRequiredService<OpenTier>().OpenAsync(app.Lifetime.ApplicationStopping);
+    await app.RunAsync();
+    return 0;
+}
+catch (OptionsValidationException fault)
+{
+    Console.Error.WriteLine($"{name} cannot start: {string.Join("; ", fault.Failures)}. Correct the settings in section '{WorkerOptions.Section}' (environment variables '{WorkerOptions.Section}__...').");
+    return 2;
+}
+catch (StorageException fault)
+{
+    Console.Error.WriteLine($"{name} cannot start: {fault.Message}");
+    return 3;
+}

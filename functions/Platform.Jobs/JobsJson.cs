@@ -22,6 +22,8 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(List<ModelStatus>))]
 [JsonSerializable(typeof(NodeHeartbeat))]
 [JsonSerializable(typeof(NodeTable))]
+[JsonSerializable(typeof(TierTable))]
+[JsonSerializable(typeof(TierReason))]
 [JsonSerializable(typeof(EnsureReplicaRequest))]
 [JsonSerializable(typeof(ReplicaAnswer))]
 [JsonSerializable(typeof(Problem))]

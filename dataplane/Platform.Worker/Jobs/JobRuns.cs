@@ -1,0 +1,102 @@
+using Microsoft.Extensions.Options;
+using Platform.Jobs;
+
+namespace Platform.Worker.Jobs;
+
+/// <summary>The jobs that this node runs, up to its limit.</summary>
+internal sealed class JobRuns(AttemptRunner runner, NodeChanges changes, IOptions<WorkerOptions> options, ILogger<JobRuns> logger) : IHostedService, IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string JobId, long Token), Task> _running = [];
+    private readonly CancellationTokenSource _stop = new();
+    private bool _draining;
+
+    public bool IsDraining
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _draining;
+            }
+        }
+    }
+
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _running.Count;
+            }
+        }
+    }
+
+    /// <summary>Takes the job if there is a slot. The same lease offered again is taken already.</summary>
+    /// <returns>Null, or why not.</returns>
+    public Problem? TryStart(RunJobRequest request)
+    {
+        lock (_lock)
+        {
+            var key = (request.JobId, request.Token);
+            if (_running.ContainsKey(key))
+            {
+                return null;
+            }
+
+            if (_draining)
+            {
+                return Problem.Of(503, ErrorCodes.Unavailable, "The node is draining.");
+            }
+
+            if (_running.Count >= options.Value.MaxJobs)
+            {
+                JobLog.Declined(logger, request.JobId, _running.Count, options.Value.MaxJobs);
+                return Problem.Of(429, ErrorCodes.TooManyRequests, $"{_running.Count} of {options.Value.MaxJobs} job(s) run here.");
+            }
+
+            JobLog.Accepted(logger, request.JobId, request.Spec.Kind, request.Attempt, request.Token);
+            _running[key] = Task.Run(() => RunAsync(request));
+        }
+
+        changes.Tell();
+        return null;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Lets go of every job: the leases run out and other nodes go on where this one stopped.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        Task[] running;
+        lock (_lock)
+        {
+            _draining = true;
+            running = [.. _running.Values];
+        }
+
+        changes.Tell();
+        await _stop.CancelAsync();
+        await Task.WhenAll(running).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    private async Task RunAsync(RunJobRequest request)
+    {
+        try
+        {
+            await runner.RunAsync(request, _stop.Token);
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _running.Remove((request.JobId, request.Token));
+            }
+
+            changes.Tell();
+        }
+    }
+}

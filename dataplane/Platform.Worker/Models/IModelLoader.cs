@@ -1,0 +1,29 @@
+using Platform.Jobs;
+using Platform.Worker.Engines;
+
+namespace Platform.Worker.Models;
+
+/// <summary>Brings a model from object storage into an engine.</summary>
+internal interface IModelLoader
+{
+    /// <summary>Loads the model; the caller disposes the engine.</summary>
+    /// <exception cref="EngineException">Its files are not what they should be.</exception>
+    /// <exception cref="Platform.DataPlane.StorageException">Its bytes could not be brought in.</exception>
+    Task<LoadedModel> LoadAsync(ModelManifest manifest, CancellationToken cancellationToken);
+
+    /// <summary>Drops the model's files from the NVMe tier.</summary>
+    Task ForgetAsync(string model, CancellationToken cancellationToken);
+}
+
+/// <summary>A model that can run, and what it took to get there.</summary>
+/// <param name="Engine">Serves it.</param>
+/// <param name="Report">Bytes and moments of the load.</param>
+internal sealed record LoadedModel(IEngine Engine, LoadReport Report);
+
+/// <summary>What one load read, and when. Moments are timestamps of the process's <see cref="TimeProvider"/>.</summary>
+/// <param name="ObjectStoreBytes">Bytes really read from object storage.</param>
+/// <param name="NvmeBytes">Bytes really read from the NVMe tier.</param>
+/// <param name="StartedAt">Begin of the load.</param>
+/// <param name="StagedAt">All bytes in memory.</param>
+/// <param name="ReadyAt">The engine can run.</param>
+internal sealed record LoadReport(long ObjectStoreBytes, long NvmeBytes, long StartedAt, long StagedAt, long ReadyAt);

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Platform.Jobs;
+using Platform.Worker.Http;
+
+namespace Platform.Worker.Models;
+
+/// <summary>Loads and drops models on request.</summary>
+internal static class ModelEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPut(Routes.WorkerModel("{model}"), LoadAsync);
+        routes.MapDelete(Routes.WorkerModel("{model}"), DropAsync);
+    }
+
+    private static async Task<IResult> LoadAsync(HttpContext context, string model, ResidentModels models)
+    {
+        var wait = context.Request.Query["wait"] == "true";
+        var manifest = await ReadAsync(context, model);
+        var load = models.WarmAsync(manifest);
+        if (!wait && !load.IsCompleted)
+        {
+            // The reason of a failure is logged where it happens, and told to whoever asks for the model.
+            _ = load.ContinueWith(static task => task.Exception, TaskScheduler.Default);
+            return Results.Accepted();
+        }
+
+        await load.WaitAsync(context.RequestAborted);
+        return Results.Ok();
+    }
+
+    private static async Task<IResult> DropAsync(HttpContext context, string model, ResidentModels models)
+    {
+        if (!Names.IsModel(model))
+        {
+            throw new RequestException(ErrorCodes.InvalidRequest, $"'{model}' is not a model name; expected {Names.ModelRule}.");
+        }
+
+        await models.DropAsync(model, context.RequestAborted);
+        return Results.NoContent();
+    }
+
+    private static async Task<ModelManifest> ReadAsync(HttpContext context, string model)
+    {
+        try
+        {
+            var manifest = await JsonSerializer.DeserializeAsync(context.Request.Body, JobsJson.Default.ModelManifest, context.RequestAborted);
+            return manifest?.Name == model && Names.IsModel(model)
+                ? manifest
+                : throw new RequestException(ErrorCodes.InvalidRequest, $"The body is the manifest of '{manifest?.Name}', the route names '{model}'.");
+        }
+        catch (JsonException fault)
+        {
+            throw new RequestException(ErrorCodes.InvalidJson, $"The body is not a model manifest: {fault.Message}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+using Platform.Jobs;
+using Platform.Worker.Engines;
+
+namespace Platform.Worker.Models;
+
+/// <summary>The models in device memory. A model is loaded once for all who ask; idle ones make room, least recently used first.</summary>
+/// <remarks>Safe for any number of threads. A load goes on when its askers have left: the next one finds it warm.</remarks>
+internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeChanges changes, TimeProvider time, ILogger<ResidentModels> logger) : IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Resident> _models = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _ending = [];
+
+    /// <summary>Bytes that no model takes.</summary>
+    public long FreeBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Math.Max(0, node.DeviceCapacityBytes - _models.Values.Sum(model => model.Bytes));
+            }
+        }
+    }
+
+    /// <summary>How near each model is that is in memory or on its way.</summary>
+    public IReadOnlyDictionary<string, ModelResidency> Residency()
+    {
+        lock (_lock)
+        {
+            return _models.ToDictionary(model => model.Key, model => model.Value.Load.IsCompletedSuccessfully ? ModelResidency.Ready : ModelResidency.Loading);
+        }
+    }
+
+    /// <summary>Tokens made by all models that are in memory.</summary>
+    public long TokensMade()
+    {
+        lock (_lock)
+        {
+            return _models.Values.Where(model => model.Load.IsCompletedSuccessfully).Sum(model => model.Load.Result.Engine.TokensMade);
+        }
+    }
+
+    /// <summary>The manifest of a model that is in memory or on its way; null if it is not.</summary>
+    public ModelManifest? ManifestOf(string model)
+    {
+        lock (_lock)
+        {
+            return _models.GetValueOrDefault(model)?.Manifest;
+        }
+    }
+
+    /// <summary>Waits until the model can run, loading it first if it must, and holds it there.</summary>
+    /// <exception cref="EngineException">It cannot be loaded, or there is no room for it.</exception>
+    /// <exception cref="Platform.DataPlane.StorageException">Its bytes could not be brought in.</exception>
+    public async Task<ModelLease> AcquireAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
+        var model = Hold(manifest);
+        try
+        {
+            var waited = !model.Load.IsCompleted;
+            var loaded = await model.Load.WaitAsync(cancellationToken);
+            var report = loaded.Report;
+            return new ModelLease(
+                manifest.Name,
+                loaded,
+                waited ? Elapsed(Math.Max(asked, report.StartedAt), report.StagedAt) : TimeSpan.Zero,
+                waited ? Elapsed(Math.Max(asked, report.StagedAt), report.ReadyAt) : TimeSpan.Zero,
+                waited,
+                () => Release(model));
+        }
+        catch
+        {
+            Release(model);
+            throw;
+        }
+    }
+
+    /// <summary>Begins to load the model; completes when it is ready.</summary>
+    public async Task WarmAsync(ModelManifest manifest)
+    {
+        using var lease = await AcquireAsync(manifest, CancellationToken.None);
+    }
+
+    /// <summary>Takes a model out of memory, once its last call is done, and out of the NVMe tier.</summary>
+    public async Task DropAsync(string name, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_models.Remove(name, out var model))
+            {
+                ModelLog.Dropped(logger, name);
+                Retire(model);
+            }
+        }
+
+        changes.Tell();
+        await loader.ForgetAsync(name, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task[] ending;
+        lock (_lock)
+        {
+            foreach (var model in _models.Values)
+            {
+                _ending.Add(EndAsync(model));
+            }
+
+            _models.Clear();
+            ending = [.. _ending];
+        }
+
+        await Task.WhenAll(ending);
+        _stop.Dispose();
+    }
+
+    private Resident Hold(ModelManifest manifest)
+    {
+        lock (_lock)
+        {
+            if (_models.TryGetValue(manifest.Name, out var known))
+            {
+                if (known.IsVersion(manifest) && !known.Load.IsFaulted && !known.Load.IsCanceled)
+                {
+                    known.Holders++;
+                    return known;
+                }
+
+                // Published again with other files, or its load has just failed: this call wants a new one.
+                _models.Remove(manifest.Name);
+                Retire(known);
+            }
+
+            MakeRoom(manifest);
+            var model = new Resident(manifest) { Holders = 1 };
+            _models[manifest.Name] = model;
+            model.Load = Task.Run(() => LoadAsync(model));
+            changes.Tell();
+            return model;
+        }
+    }
+
+    private async Task<LoadedModel> LoadAsync(Resident model)
+    {
+        var name = model.Manifest.Name;
+        var started = time.GetTimestamp();
+        try
+        {
+            ModelLog.Loading(logger, name, model.Bytes);
+            var loaded = await loader.LoadAsync(model.Manifest, _stop.Token);
+            ModelLog.Loaded(logger, name, time.GetElapsedTime(started).TotalMilliseconds, loaded.Report.ObjectStoreBytes, loaded.Report.NvmeBytes);
+            return loaded;
+        }
+        catch (Exception fault)
+        {
+            ModelLog.NotLoaded(logger, name, fault.Message);
+            lock (_lock)
+            {
+                if (_models.TryGetValue(name, out var current) && current == model)
+                {
+                    _models.Remove(name);
+                }
+            }
+
+            throw;
+        }
+        finally
+        {
+            model.LastUsed = time.GetTimestamp();
+            changes.Tell();
+        }
+    }
+
+    private void Release(Resident model)
+    {
+        lock (_lock)
+        {
+            model.LastUsed = time.GetTimestamp();
+            if (--model.Holders == 0 && model.IsRetired)
+            {
+                _ending.RemoveAll(static task => task.IsCompleted);
+                _ending.Add(EndAsync(model));
+            }
+        }
+    }
+
+    /// <summary>Called under the lock.</summary>
+    private void Retire(Resident model)
+    {
+        model.IsRetired = true;
+        if (model.Holders == 0)
+        {
+            _ending.RemoveAll(static task => task.IsCompleted);
+            _ending.Add(EndAsync(model));
+        }
+    }
+
+    /// <summary>Evicts idle models until the new one fits. Called under the lock.</summary>
+    private void MakeRoom(ModelManifest manifest)
+    {
+        if (manifest.LengthBytes > node.DeviceCapacityBytes)
+        {
+            throw new EngineException(ErrorCodes.StorageFull, $"Model '{manifest.Name}' has {manifest.LengthBytes} bytes; {node.Name} has {node.DeviceCapacityBytes} bytes for models. Use a larger node, or raise Worker__DeviceCapacityBytes.");
+        }
+
+        var free = node.DeviceCapacityBytes - _models.Values.Sum(model => model.Bytes);
+        foreach (var idle in _models.Values.Where(model => model.Holders == 0 && model.Load.IsCompleted).OrderBy(model => model.LastUsed).ToList())
+        {
+            if (free >= manifest.LengthBytes)
+            {
+                break;
+            }
+
+            ModelLog.Evicted(logger, idle.Manifest.Name, manifest.Name);
+            _models.Remove(idle.Manifest.Name);
+            Retire(idle);
+            free += idle.Bytes;
+        }
+
+        if (free < manifest.LengthBytes)
+        {
+            throw new EngineException(ErrorCodes.TooManyRequests, $"Model '{manifest.Name}' has {manifest.LengthBytes} bytes and {free} are free on {node.Name}; every other model is in use. Try again later.");
+        }
+    }
+
+    private static async Task EndAsync(Resident model)
+    {
+        try
+        {
+            var loaded = await model.Load;
+            await loaded.Engine.DisposeAsync();
+        }
+        catch (Exception) when (model.Load.IsFaulted || model.Load.IsCanceled)
+        {
+            // It never came to life; its askers have the reason.
+        }
+    }
+
+    private TimeSpan Elapsed(long from, long to) => to > from ? time.GetElapsedTime(from, to) : TimeSpan.Zero;
+
+    private sealed class Resident(ModelManifest manifest)
+    {
+        public ModelManifest Manifest => manifest;
+
+        public long Bytes { get; } = manifest.LengthBytes;
+
+        public Task<LoadedModel> Load { get; set; } = null!;
+
+        public int Holders { get; set; }
+
+        public bool IsRetired { get; set; }
+
+        public long LastUsed { get; set; }
+
+        public bool IsVersion(ModelManifest other) => manifest.Files.SequenceEqual(other.Files);
+    }
+}

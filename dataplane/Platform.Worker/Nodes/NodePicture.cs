@@ -1,0 +1,62 @@
+using System.Runtime.Intrinsics.X86;
+using Microsoft.Extensions.Options;
+using Platform.DataPlane.ObjectStorage;
+using Platform.Jobs;
+using Platform.Worker.Http;
+using Platform.Worker.Jobs;
+using Platform.Worker.Models;
+using Platform.Worker.Tier;
+
+namespace Platform.Worker.Nodes;
+
+/// <summary>What the node has and does at this moment.</summary>
+internal sealed class NodePicture(WorkerNode node, ResidentModels models, ITierView tier, InFlightCalls calls, JobRuns jobs, TimeProvider time, IOptions<WorkerOptions> options)
+{
+    private static readonly string Device = $"Host memory ({(Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : "no AVX2")}, {Environment.ProcessorCount} processors)";
+    private long _tokens;
+    private long _measuredAt = time.GetTimestamp();
+    private double _tokensPerSecond;
+
+    /// <summary>Set when the process stops.</summary>
+    public bool Draining { get; set; }
+
+    /// <summary>Called by the heartbeat alone.</summary>
+    public NodeHeartbeat Take()
+    {
+        Measure();
+        var cached = tier.BytesByModel();
+        return new NodeHeartbeat
+        {
+            Worker = node.Name,
+            InstanceId = node.InstanceId,
+            ProcessId = Environment.ProcessId,
+            Device = Device,
+            DeviceCapacityBytes = node.DeviceCapacityBytes,
+            DeviceFreeBytes = models.FreeBytes,
+            Models = models.Residency(),
+            CachedBytes = cached,
+            InFlight = calls.Count,
+            RunningJobs = jobs.Count,
+            MaxJobs = options.Value.MaxJobs,
+            TokensPerSecond = _tokensPerSecond,
+            ObjectStoreBytes = ObjectStorageCounters.Process.BytesRead,
+            TierBytes = tier.Bytes,
+            TierLimitBytes = tier.LimitBytes,
+            Draining = Draining || jobs.IsDraining,
+        };
+    }
+
+    private void Measure()
+    {
+        var elapsed = time.GetElapsedTime(_measuredAt).TotalSeconds;
+        if (elapsed < 0.5)
+        {
+            return;
+        }
+
+        // An evicted model takes its count along, so the sum may fall.
+        var tokens = models.TokensMade();
+        _tokensPerSecond = Math.Round(Math.Max(0, tokens - _tokens) / elapsed, 1);
+        (_tokens, _measuredAt) = (tokens, time.GetTimestamp());
+    }
+}

@@ -1,0 +1,35 @@
+using Microsoft.Extensions.Options;
+using Platform.Jobs;
+
+namespace Platform.Worker;
+
+/// <summary>Who this process is, and which folders are its own.</summary>
+internal sealed class WorkerNode
+{
+    public WorkerNode(string name, IOptions<WorkerOptions> options)
+    {
+        Name = name;
+        var home = HomeFolder.Resolve(options.Value.Home);
+        ObjectStorageRoot = options.Value.ObjectStorageRoot ?? home.Objects;
+        TierFolder = home.Tier(name);
+        JobsFolder = Path.Combine(home.Node(name), "jobs");
+        DeviceCapacityBytes = options.Value.DeviceCapacityBytes > 0
+            ? options.Value.DeviceCapacityBytes
+            : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+    }
+
+    /// <summary>App id.</summary>
+    public string Name { get; }
+
+    /// <summary>Another one in every process, so that control notices a restart.</summary>
+    public string InstanceId { get; } = Guid.NewGuid().ToString("n");
+
+    public string ObjectStorageRoot { get; }
+
+    public string TierFolder { get; }
+
+    /// <summary>Logs of attempts that are not yet in object storage: <c>{job}/{attempt}.log</c>.</summary>
+    public string JobsFolder { get; }
+
+    public long DeviceCapacityBytes { get; }
+}

@@ -1,0 +1,39 @@
+using Platform.Jobs;
+using Platform.Worker.Models;
+
+namespace Platform.UnitTests.Worker;
+
+/// <summary>Loads a <see cref="FakeEngine"/>, taking 100 ms for the bytes and 10 ms for the rest, when the test says so.</summary>
+internal sealed class FakeLoader(FakeTimeProvider time) : IModelLoader
+{
+    private readonly Lock _lock = new();
+
+    public List<(string Model, FakeEngine Engine)> Loads { get; } = [];
+
+    public List<string> Forgotten { get; } = [];
+
+    /// <summary>A load waits for it.</summary>
+    public Task Gate { get; set; } = Task.CompletedTask;
+
+    public Action<FakeEngine> Configure { get; set; } = _ => { };
+
+    public async Task<LoadedModel> LoadAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    {
+        var engine = new FakeEngine();
+        Configure(engine);
+        lock (_lock)
+        {
+            Loads.Add((manifest.Name, engine));
+        }
+
+        await Gate.WaitAsync(cancellationToken);
+        var now = time.GetTimestamp();
+        return new LoadedModel(engine, new LoadReport(manifest.LengthBytes, 7, now, now + TimeSpan.FromMilliseconds(100).Ticks, now + TimeSpan.FromMilliseconds(110).Ticks));
+    }
+
+    public Task ForgetAsync(string model, CancellationToken cancellationToken)
+    {
+        Forgotten.Add(model);
+        return Task.CompletedTask;
+    }
+}
