@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+namespace Platform.ConformanceTests.Functions;
+
+/// <summary>Check 16: the admin paths, disabled functions, broken ones.</summary>
+public sealed class AdminTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Status_OfARunningHost_SaysSo()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Echo", "echo").StartAsync();
+
+        var status = (await app.Client.GetFromJsonAsync<JsonNode>("admin/host/status", Cancel))!;
+
+        Assert.Equal("Running", status["state"]!.ToString());
+        Assert.Equal(app.Host.HandlerProcessId, status["handlerProcessId"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Functions_WithFaults_AreOffAloneAndListedWithTheReason()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp()
+            .Raw("Echo", "echo")
+            .Raw("EchoTwin", "echo")
+            .Function("NoJson", "{")
+            .Function("NoTrigger", """{"bindings":[]}""")
+            .Function("Strange", """{"bindings":[{"type":"blobTrigger","direction":"in","name":"b"}]}""")
+            .Function("BadTimer", """{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"every day"}]}""")
+            .Function("BadRoute", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","route":"a/{b"},{"type":"http","direction":"out","name":"res"}]}""")
+            .Function("Reserved", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","route":"admin/x"},{"type":"http","direction":"out","name":"res"}]}""")
+            .StartAsync();
+
+        var functions = (await app.Client.GetFromJsonAsync<JsonArray>("admin/functions", Cancel))!;
+        var errors = functions.Where(function => function!["error"] is not null).ToDictionary(function => function!["name"]!.ToString(), function => function!["error"]!.ToString());
+
+        Assert.Equal(8, functions.Count);
+        Assert.Equal(["BadRoute", "BadTimer", "EchoTwin", "NoJson", "NoTrigger", "Reserved", "Strange"], errors.Keys.Order(StringComparer.Ordinal));
+        Assert.Contains("'Echo'", errors["EchoTwin"], StringComparison.Ordinal);
+        Assert.Contains("blobTrigger", errors["Strange"], StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("api/echo", Cancel)).StatusCode);
+        Assert.Contains("NoTrigger/function.json", (await app.Client.GetFromJsonAsync<JsonNode>("admin/functions/NoTrigger/status", Cancel))!["errors"]![0]!.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Post_OfAnInput_RunsTheFunctionInTheBackground()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Queue("Work", "work").StartAsync();
+
+        using var accepted = await app.Client.PostAsJsonAsync("admin/functions/work", new { input = "by hand" }, Cancel);
+        using var empty = await app.Client.PostAsync("admin/functions/Work", new StringContent("null"), Cancel);
+        using var unknown = await app.Client.PostAsJsonAsync("admin/functions/None", new { input = "x" }, Cancel);
+
+        Assert.Equal((202, 400, 404), ((int)accepted.StatusCode, (int)empty.StatusCode, (int)unknown.StatusCode));
+        Assert.Equal("\"by hand\"", (await app.InvocationsAsync("Work", 1))[0]["envelope"]!["Data"]!["job"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Function_Disabled_Is404()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Echo", "echo").Raw("Pid", "pid").With("AzureWebJobs.Echo.Disabled", "true").StartAsync();
+
+        Assert.Equal(HttpStatusCode.NotFound, (await app.Client.GetAsync("api/echo", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("api/pid", Cancel)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Routes_AreTriedInFolderOrder()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("A", "{*all}").Raw("B", "pid").StartAsync();
+
+        using var response = await app.Client.GetAsync("api/pid?x", Cancel);
+
+        // Both land on the handler's /api/pid; what counts is which function the host chose.
+        Assert.Equal("A", app.Host.Routes[0].Function.Name);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Queues_ThroughTheAdminPaths_AreFilledListedAndCleared()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Echo", "echo").StartAsync();
+
+        using var sent = await app.Client.PostAsync("admin/queues/orders", new StringContent("hello"), Cancel);
+        var queue = (await app.Client.GetFromJsonAsync<JsonNode>("admin/queues/orders", Cancel))!;
+        var queues = (await app.Client.GetFromJsonAsync<JsonArray>("admin/queues", Cancel))!;
+        using var cleared = await app.Client.DeleteAsync("admin/queues/orders", Cancel);
+
+        Assert.Equal((201, 204), ((int)sent.StatusCode, (int)cleared.StatusCode));
+        Assert.Equal((1, "hello"), (queue["messages"]!.GetValue<int>(), queue["first"]![0]!["text"]!.ToString()));
+        Assert.Equal("orders", queues[0]!["name"]!.ToString());
+        Assert.Equal(0, app.Host.Queues.Open("orders").Count);
+    }
+
+    [Fact]
+    public async Task App_WithoutFunctions_StartsNoHandler()
+    {
+        await using var app = await new TestFunctionApp().StartAsync();
+
+        Assert.Null(app.Host.HandlerProcessId);
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("", Cancel)).StatusCode);
+    }
+}

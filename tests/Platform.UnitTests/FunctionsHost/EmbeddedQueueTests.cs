@@ -1,0 +1,94 @@
+using Platform.Local.FunctionsHost.Queues;
+
+namespace Platform.UnitTests.FunctionsHost;
+
+public sealed class EmbeddedQueueTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
+    private readonly string _folder = Directory.CreateTempSubdirectory("queue-").FullName;
+    private EmbeddedQueueStore _store = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _store = await EmbeddedQueueStore.OpenAsync(_folder, TimeProvider.System, Cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _store.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Receive_OfASentMessage_HidesItAndCounts()
+    {
+        var queue = _store.Open("work");
+        await queue.SendAsync("one", Cancel);
+
+        var first = Assert.Single(await queue.ReceiveAsync(16, Lease, Cancel));
+        Assert.Empty(await queue.ReceiveAsync(16, Lease, Cancel));
+        await queue.SetVisibilityAsync(first.Id, first.PopReceipt, TimeSpan.Zero, Cancel);
+        var second = Assert.Single(await queue.ReceiveAsync(16, Lease, Cancel));
+
+        Assert.Equal(("one", 1L, "one", 2L), (first.Text, first.DequeueCount, second.Text, second.DequeueCount));
+        Assert.NotEqual(first.PopReceipt, second.PopReceipt);
+    }
+
+    [Fact]
+    public async Task Delete_WithAnOldReceipt_IsRefused()
+    {
+        var queue = _store.Open("work");
+        await queue.SendAsync("one", Cancel);
+        var taken = Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
+        var receipt = await queue.SetVisibilityAsync(taken.Id, taken.PopReceipt, Lease, Cancel);
+
+        await Assert.ThrowsAsync<LeaseLostException>(() => queue.DeleteAsync(taken.Id, taken.PopReceipt, Cancel));
+        await queue.DeleteAsync(taken.Id, receipt, Cancel);
+
+        Assert.Equal(0, queue.Count);
+    }
+
+    [Fact]
+    public async Task Wait_ForAMessage_EndsWhenOneIsSent()
+    {
+        var queue = _store.Open("work");
+        var waiting = queue.WaitAsync(TimeSpan.FromMinutes(5), Cancel);
+        Assert.False(waiting.IsCompleted);
+
+        await queue.SendAsync("one", Cancel);
+
+        await waiting;
+    }
+
+    [Fact]
+    public async Task Reopen_WithTakenMessages_ShowsThemAtOnceWithTheirCounts()
+    {
+        var queue = _store.Open("work");
+        for (var i = 0; i < 20; i++)
+        {
+            await queue.SendAsync($"{i}", Cancel);
+        }
+
+        var taken = await queue.ReceiveAsync(7, Lease, Cancel);
+        await queue.DeleteAsync(taken[0].Id, taken[0].PopReceipt, Cancel);
+        await _store.DisposeAsync();
+        _store = await EmbeddedQueueStore.OpenAsync(_folder, TimeProvider.System, Cancel);
+
+        var again = await _store.Open("work").ReceiveAsync(32, Lease, Cancel);
+
+        Assert.Equal(["work"], _store.Names);
+        Assert.Equal(Enumerable.Range(1, 19).Select(i => $"{i}"), again.Select(message => message.Text));
+        Assert.Equal(Enumerable.Repeat(2L, 6).Concat(Enumerable.Repeat(1L, 13)), again.Select(message => message.DequeueCount));
+    }
+
+    [Fact]
+    public async Task Send_OfMoreThan64KiB_IsRefused()
+    {
+        var queue = _store.Open("work");
+        await queue.SendAsync(new string('a', 64 * 1024), Cancel);
+
+        var failure = await Assert.ThrowsAsync<ArgumentException>(() => queue.SendAsync(new string('a', (64 * 1024) + 1), Cancel));
+
+        Assert.Contains("65537", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(1, queue.Count);
+    }
+}
