@@ -81,6 +81,53 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Send_ProcessKilledAgainAndAgain_NoAcknowledgedMessageIsLost()
+    {
+        var random = new Random(3);
+        var acknowledged = new HashSet<string>();
+        for (var round = 0; round < 4; round++)
+        {
+            await _store.DisposeAsync();
+            using var child = ChildProgram.Start(typeof(EmbeddedQueueTests), _folder, $"{round}");
+            var wanted = random.Next(1, 300);
+            while (await child.StandardOutput.ReadLineAsync(Cancel) is { } line)
+            {
+                acknowledged.Add(line);
+                if (--wanted == 0)
+                {
+                    child.Kill();
+                }
+            }
+
+            await child.WaitForExitAsync(Cancel);
+            _store = await EmbeddedQueueStore.OpenAsync(_folder, TimeProvider.System, Cancel);
+            var kept = _store.Open("work").Peek(int.MaxValue).Select(message => message.Text).ToList();
+            Assert.Empty(acknowledged.Except(kept));
+            Assert.Equal(kept.Count, kept.Distinct().Count());
+        }
+    }
+
+    /// <summary>Four writers, each of which prints a message once it is acknowledged.</summary>
+    internal static async Task ChildMain(string[] args)
+    {
+        await using var store = await EmbeddedQueueStore.OpenAsync(args[0], TimeProvider.System, CancellationToken.None);
+        var queue = store.Open("work");
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async writer =>
+        {
+            for (var i = 0; ; i++)
+            {
+                var text = $"{args[1]}-{writer}-{i}";
+                await queue.SendAsync(text, CancellationToken.None);
+                await queue.ReceiveAsync(1, Lease, CancellationToken.None);
+                lock (store)
+                {
+                    Console.WriteLine(text);
+                }
+            }
+        }));
+    }
+
+    [Fact]
     public async Task Send_OfMoreThan64KiB_IsRefused()
     {
         var queue = _store.Open("work");
