@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Platform.Jobs;
+
+namespace Platform.Local.Cli;
+
+/// <summary>The platform's public HTTP surface, as the verbs call it. Every refusal becomes one line that says what to do.</summary>
+internal sealed class PlatformClient : IDisposable
+{
+    private readonly HttpClient _http;
+
+    public PlatformClient(Uri url, string? key)
+    {
+        _http = new HttpClient { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
+        if (!string.IsNullOrEmpty(key))
+        {
+            _http.DefaultRequestHeaders.Add("x-functions-key", key);
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    public Task<JsonNode> GetStatusAsync(CancellationToken cancellationToken) => GetNodeAsync("api/status", cancellationToken);
+
+    public Task<NodeTable> GetNodesAsync(CancellationToken cancellationToken) => GetAsync("api/status", JobsJson.Default.NodeTable, cancellationToken);
+
+    public Task<List<ModelStatus>> ListModelsAsync(CancellationToken cancellationToken) => GetAsync("api/models", JobsJson.Default.ListModelStatus, cancellationToken);
+
+    public Task PublishModelAsync(ModelManifest manifest, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Put, $"api/models/{manifest.Name}", JsonBody(manifest, JobsJson.Default.ModelManifest), cancellationToken);
+
+    public Task RemoveModelAsync(string model, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, $"api/models/{Segment(model)}", null, cancellationToken);
+
+    public Task WarmModelAsync(string model, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, $"api/models/{Segment(model)}/warm", null, cancellationToken);
+
+    public Task<JobList> ListJobsAsync(string? after, int? limit, string? state, CancellationToken cancellationToken)
+    {
+        var query = string.Join('&', new[] { ("after", after), ("limit", limit?.ToString()), ("state", state) }.Where(pair => pair.Item2 is not null).Select(pair => $"{pair.Item1}={Uri.EscapeDataString(pair.Item2!)}"));
+        return GetAsync("api/jobs" + (query.Length == 0 ? "" : "?" + query), JobsJson.Default.JobList, cancellationToken);
+    }
+
+    public Task<JobStatus> GetJobAsync(string id, CancellationToken cancellationToken) => GetAsync($"api/jobs/{Segment(id)}", JobsJson.Default.JobStatus, cancellationToken);
+
+    public Task CancelJobAsync(string id, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, $"api/jobs/{Segment(id)}/cancel", null, cancellationToken);
+
+    public async Task<string> GetJobLogAsync(string id, int? attempt, CancellationToken cancellationToken)
+    {
+        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Get, $"api/jobs/{Segment(id)}/logs{(attempt is null ? "" : $"?attempt={attempt}")}"), cancellationToken);
+        return await answer.Content.ReadAsStringAsync(cancellationToken);
+    }
+
+    public async Task<JobStatus> SubmitJobAsync(JobSpec spec, CancellationToken cancellationToken)
+    {
+        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Post, "api/jobs") { Content = JsonBody(spec, JobsJson.Default.JobSpec) }, cancellationToken);
+        return await answer.Content.ReadFromJsonAsync(JobsJson.Default.JobStatus, cancellationToken) ?? throw new PlatformException("The platform answered a submission with an empty body.");
+    }
+
+    /// <summary>Polls until the job ends; <paramref name="seen"/> takes every state on the way.</summary>
+    public async Task<JobStatus> WaitForJobAsync(string id, TimeSpan interval, Action<JobStatus> seen, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var job = await GetJobAsync(id, cancellationToken);
+            seen(job);
+            if (JobTransitions.IsTerminal(job.State))
+            {
+                return job;
+            }
+
+            await Task.Delay(interval, cancellationToken);
+        }
+    }
+
+    public Task<JsonNode> GetTierAsync(string node, CancellationToken cancellationToken) => GetNodeAsync($"api/nodes/{Segment(node)}/tier", cancellationToken);
+
+    public Task<JsonNode> ExplainAsync(string node, string key, CancellationToken cancellationToken) => GetNodeAsync($"api/nodes/{Segment(node)}/tier/explain?key={Uri.EscapeDataString(key)}", cancellationToken);
+
+    /// <summary>Streams one completion; the pieces arrive as the worker makes them.</summary>
+    public async IAsyncEnumerable<string> CompleteAsync(JsonObject request, CompletionReport report, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        request["stream"] = true;
+        request["stream_options"] = new JsonObject { ["include_usage"] = true };
+        var started = Stopwatch.GetTimestamp();
+        using var message = new HttpRequestMessage(HttpMethod.Post, "v1/completions") { Content = new StringContent(request.ToJsonString(), System.Text.Encoding.UTF8, "application/json") };
+        using var answer = await CallAsync(message, cancellationToken);
+        report.ReadHeaders(answer);
+        await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        await foreach (var item in SseParser.Create(body).EnumerateAsync(cancellationToken))
+        {
+            if (item.Data == "[DONE]")
+            {
+                report.Done(Stopwatch.GetElapsedTime(started));
+                yield break;
+            }
+
+            var chunk = JsonNode.Parse(item.Data)!;
+            if (chunk["error"] is { } error)
+            {
+                throw new PlatformException($"The completion broke off: {error["message"]}");
+            }
+
+            if (chunk["usage"] is { } usage)
+            {
+                report.Tokens = (int)usage["completion_tokens"]!;
+            }
+
+            if (chunk["choices"] is JsonArray { Count: > 0 } choices && (string?)choices[0]!["text"] is { Length: > 0 } text)
+            {
+                yield return text;
+            }
+        }
+
+        throw new PlatformException("The completion broke off before its end. Try again; if it stays so, look into the worker's log.");
+    }
+
+    // With a length: Functions hosts lose a chunked body on its way into an envelope.
+    private static ByteArrayContent JsonBody<T>(T value, JsonTypeInfo<T> type) =>
+        new(JsonSerializer.SerializeToUtf8Bytes(value, type)) { Headers = { ContentType = new("application/json") } };
+
+    private async Task<JsonNode> GetNodeAsync(string path, CancellationToken cancellationToken)
+    {
+        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+        return (await JsonNode.ParseAsync(await answer.Content.ReadAsStreamAsync(cancellationToken), cancellationToken: cancellationToken))!;
+    }
+
+    private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+        return await answer.Content.ReadFromJsonAsync(type, cancellationToken) ?? throw new PlatformException($"The platform answered {path} with null.");
+    }
+
+    private async Task SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
+    {
+        using var answer = await CallAsync(new HttpRequestMessage(method, path) { Content = content }, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> CallAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        }
+        catch (HttpRequestException error)
+        {
+            throw new PlatformException($"No platform answers at {_http.BaseAddress}: {error.Message}. Start one with `platform up`, or name one with --url.", ExitCodes.NotRunning);
+        }
+
+        if (answer.IsSuccessStatusCode)
+        {
+            return answer;
+        }
+
+        using (answer)
+        {
+            throw await RefusalAsync(answer, cancellationToken);
+        }
+    }
+
+    private static async Task<PlatformException> RefusalAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var body = await answer.Content.ReadAsStringAsync(cancellationToken);
+        var exitCode = answer.StatusCode == HttpStatusCode.NotFound ? ExitCodes.NotFound : ExitCodes.Failed;
+        try
+        {
+            if (JsonSerializer.Deserialize(body, JobsJson.Default.Problem) is { } problem)
+            {
+                var faults = problem.Faults is { Count: > 0 } list ? "\n" + string.Join('\n', list.Select(fault => $"  {fault.Path}: {fault.Message}")) : "";
+                return new PlatformException($"{problem.Detail} ({problem.Code}){faults}", exitCode);
+            }
+        }
+        catch (JsonException)
+        {
+            // Not ours: a proxy in between, or another program on that port.
+        }
+
+        return new PlatformException(
+            answer.StatusCode == HttpStatusCode.Unauthorized
+                ? "The platform wants a function key: set PLATFORM_KEY."
+                : $"The platform answered {(int)answer.StatusCode} {answer.ReasonPhrase}: {(body.Length > 300 ? body[..300] : body)}",
+            exitCode);
+    }
+
+    private static string Segment(string name) =>
+        name.Length > 0 && !name.Contains('/') && name is not ("." or "..") ? Uri.EscapeDataString(name) : throw new PlatformException($"'{name}' is not a name.", ExitCodes.Usage);
+}

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Platform.DataPlane;
+using Platform.Local.Sidecar;
+using Platform.Local.Sidecar.Resources;
+using Platform.Local.Supervisor;
+
+namespace Platform.Local.Cli;
+
+/// <summary><c>platform sidecar</c>: one embedded sidecar for one app, under daprd's flag names.</summary>
+internal static class SidecarVerb
+{
+    public static Command Create()
+    {
+        var appId = new Option<string>("--app-id") { Description = "Dapr app id", Required = true };
+        var appPort = new Option<int?>("--app-port") { Description = "Port on which the app listens (default: it serves nothing)" };
+        var httpPort = new Option<int>("--dapr-http-port") { Description = "Port of the Dapr HTTP API; 0 for any free one", DefaultValueFactory = _ => 3500 };
+        var resources = new Option<string[]>("--resources-path") { Description = "Folder with components and other resources; may be repeated" };
+        var protocol = new Option<string>("--app-protocol") { Description = "Protocol to the app: http", DefaultValueFactory = _ => "http" };
+        var config = new Option<string?>("--config") { Description = "Configuration file" };
+        var logLevel = new Option<string>("--log-level") { Description = "debug, info, warn, error or fatal", DefaultValueFactory = _ => "info" };
+        var verb = ExampleHelp.Add(new Command("sidecar", "Serve the Dapr HTTP API for one app, as daprd does. State is kept in the state folder.") { appId, appPort, httpPort, resources, protocol, config, logLevel }, "platform sidecar --app-id orders --app-port 5000 --dapr-http-port 3500 --resources-path ./components/local");
+        verb.SetAction(async (command, cancellationToken) =>
+        {
+            var options = new SidecarOptions
+            {
+                AppId = command.GetValue(appId)!,
+                AppPort = command.GetValue(appPort),
+                HttpPort = command.GetValue(httpPort),
+                ResourcesPaths = [.. (command.GetValue(resources) ?? []).Select(Path.GetFullPath)],
+                ConfigPath = command.GetValue(config) is { } file ? Path.GetFullPath(file) : null,
+                AppProtocol = command.GetValue(protocol)!,
+                LogLevel = DaprLogLevel.Parse(command.GetValue(logLevel)!),
+            };
+            var home = CommonOptions.HomeOf(command);
+            using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft.AspNetCore", LogLevel.Warning));
+            var cluster = new SidecarClusterOptions
+            {
+                StateFolder = Path.Combine(home.Root, "sidecars", options.AppId),
+                RegistryFolder = Path.Combine(home.Root, "sidecars", "registry"),
+                LoggerFactory = loggers,
+            };
+            try
+            {
+                await using var shared = await SidecarCluster.OpenAsync(cluster, cancellationToken);
+                await using var sidecar = await shared.StartAsync(options, cancellationToken);
+                Console.WriteLine($"The sidecar of {sidecar.AppId} serves the Dapr HTTP API on http://127.0.0.1:{sidecar.HttpPort}. Ctrl-c stops it.");
+                await sidecar.Stopped.WaitAsync(cancellationToken);
+                return ExitCodes.Done;
+            }
+            catch (Exception error) when (error is SidecarException or ResourceException or StorageException)
+            {
+                throw new PlatformException(error.Message, error);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return ExitCodes.Done;
+            }
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,223 @@
+using System.Globalization;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Platform.Local.Supervisor;
+
+/// <summary>A parsed <c>dapr.yaml</c> (Dapr's multi-app run template, version 1): what to run, where, with which ports and resources.</summary>
+/// <remarks>As in the Dapr CLI: paths under <c>common</c> and <c>appDirPath</c> start at the file's folder, all others at the app's folder; the app's values win over <c>common</c>'s; unknown keys are ignored.</remarks>
+internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTemplate> Apps)
+{
+    /// <summary>Reads a template file, or the <c>dapr.yaml</c> in a folder.</summary>
+    /// <exception cref="RunTemplateException">The file is absent, is not YAML, or lacks what an app needs; the message has file and line.</exception>
+    public static RunTemplate Load(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            path = System.IO.Path.Combine(path, "dapr.yaml");
+        }
+
+        path = System.IO.Path.GetFullPath(path);
+        if (!File.Exists(path))
+        {
+            throw new RunTemplateException($"There is no run template '{path}'. Name one with --run-file, or start in a folder that has a dapr.yaml.");
+        }
+
+        var yaml = new YamlStream();
+        try
+        {
+            using var reader = File.OpenText(path);
+            yaml.Load(reader);
+        }
+        catch (YamlException error)
+        {
+            throw new RunTemplateException($"{path}({error.Start.Line}): not YAML: {error.Message}");
+        }
+
+        if (yaml.Documents.Count == 0 || yaml.Documents[0].RootNode is not YamlMappingNode root)
+        {
+            throw new RunTemplateException($"{path}: expected a mapping with 'version' and 'apps', found nothing of the kind.");
+        }
+
+        return new TemplateReader(path).Read(root);
+    }
+
+    private sealed class TemplateReader(string path)
+    {
+        private readonly string _folder = System.IO.Path.GetDirectoryName(path)!;
+
+        public RunTemplate Read(YamlMappingNode root)
+        {
+            if (Scalar(root, "version") != "1")
+            {
+                throw Error(root, $"expected 'version: 1', found '{Scalar(root, "version") ?? "none"}'.");
+            }
+
+            if (Child(root, "apps") is not YamlSequenceNode { Children.Count: > 0 } apps)
+            {
+                throw Error(root, "expected at least one entry under 'apps'.");
+            }
+
+            var common = Child(root, "common") as YamlMappingNode ?? [];
+            var read = apps.Children.Select(app => app is YamlMappingNode map ? ReadApp(map, common) : throw Error(app, "expected a mapping.")).ToList();
+            if (read.GroupBy(app => app.AppId).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            {
+                throw Error(apps, $"two apps have the id '{twice.Key}'; ids must differ.");
+            }
+
+            return new RunTemplate(path, Scalar(root, "name") ?? System.IO.Path.GetFileName(_folder), read);
+        }
+
+        private AppTemplate ReadApp(YamlMappingNode app, YamlMappingNode common)
+        {
+            var folder = Scalar(app, "appDirPath") ?? throw Error(app, "an app needs 'appDirPath'.");
+            folder = System.IO.Path.GetFullPath(folder, _folder);
+            if (!Directory.Exists(folder))
+            {
+                throw Error(app, $"appDirPath '{folder}' does not exist. Build first: dotnet build Platform.sln.");
+            }
+
+            var environment = Map(common, "env");
+            foreach (var (name, value) in Map(app, "env"))
+            {
+                environment[name] = value;
+            }
+
+            var resources = Paths(app, folder);
+            return new AppTemplate
+            {
+                AppId = Scalar(app, "appID") ?? System.IO.Path.GetFileName(folder),
+                Folder = folder,
+                AppPort = Port(app, "appPort"),
+                DaprHttpPort = Port(app, "daprHTTPPort"),
+                Command = Strings(app, "command"),
+                Environment = environment,
+                ResourcesPaths = resources.Count > 0 ? resources : Paths(common, _folder),
+                ConfigFile = Existing(app, "configFilePath", folder) ?? Existing(common, "configFilePath", _folder),
+                AppProtocol = Scalar(app, "appProtocol") ?? Scalar(common, "appProtocol") ?? "http",
+                LogLevel = Scalar(app, "logLevel") ?? Scalar(common, "logLevel") ?? "info",
+                MaxBodySize = Scalar(app, "maxBodySize") ?? Scalar(common, "maxBodySize"),
+                AppMaxConcurrency = Number(app, "appMaxConcurrency") ?? Number(common, "appMaxConcurrency"),
+            };
+        }
+
+        private List<string> Paths(YamlMappingNode node, string from)
+        {
+            var paths = Strings(node, "resourcesPaths");
+            if (paths.Count == 0 && Scalar(node, "resourcesPath") is { } single)
+            {
+                paths = [single];
+            }
+
+            return paths.ConvertAll(each =>
+            {
+                var full = System.IO.Path.GetFullPath(each, from);
+                return Directory.Exists(full) ? full : throw Error(node, $"resources path '{full}' does not exist.");
+            });
+        }
+
+        private string? Existing(YamlMappingNode node, string key, string from)
+        {
+            if (Scalar(node, key) is not { } value)
+            {
+                return null;
+            }
+
+            var full = System.IO.Path.GetFullPath(value, from);
+            return File.Exists(full) ? full : throw Error(node, $"{key} '{full}' does not exist.");
+        }
+
+        private int? Port(YamlMappingNode node, string key) =>
+            Number(node, key) is not { } port ? null
+            : port is >= 0 and <= 65535 ? port
+            : throw Error(node, $"{key} is {port}; expected 0 to 65535.");
+
+        private int? Number(YamlMappingNode node, string key) =>
+            Scalar(node, key) is not { } text ? null
+            : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number
+            : throw Error(node, $"{key} is '{text}'; expected a whole number.");
+
+        private List<string> Strings(YamlMappingNode node, string key) => Child(node, key) switch
+        {
+            null => [],
+            YamlSequenceNode sequence => [.. sequence.Children.Select(child => ((child as YamlScalarNode) ?? throw Error(child, "expected a string.")).Value ?? "")],
+            var other => throw Error(other, $"{key} must be a YAML list."),
+        };
+
+        private Dictionary<string, string> Map(YamlMappingNode node, string key) => Child(node, key) switch
+        {
+            null => [],
+            YamlMappingNode map => map.Children.ToDictionary(pair => ((YamlScalarNode)pair.Key).Value!, pair => (pair.Value as YamlScalarNode)?.Value ?? ""),
+            var other => throw Error(other, $"{key} must be a mapping of names to values."),
+        };
+
+        private static YamlNode? Child(YamlMappingNode node, string key) => node.Children.TryGetValue(new YamlScalarNode(key), out var child) ? child : null;
+
+        private static string? Scalar(YamlMappingNode node, string key) => (Child(node, key) as YamlScalarNode)?.Value;
+
+        private RunTemplateException Error(YamlNode at, string message) => new($"{path}({at.Start.Line}): {message}");
+    }
+}
+
+/// <summary>One app of a run template, its paths absolute and the common values merged in.</summary>
+internal sealed record AppTemplate
+{
+    /// <summary>Dapr app id.</summary>
+    public required string AppId { get; init; }
+
+    /// <summary>Working directory of the app.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Port on which the app listens; null if it serves nothing to Dapr; 0 for any free one.</summary>
+    public int? AppPort { get; init; }
+
+    /// <summary>Port of the app's sidecar; null or 0 for any free one.</summary>
+    public int? DaprHttpPort { get; init; }
+
+    /// <summary>Program and arguments; empty for a sidecar without a program.</summary>
+    public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>Added to the app's environment.</summary>
+    public required IReadOnlyDictionary<string, string> Environment { get; init; }
+
+    /// <summary>Folders with the sidecar's resources.</summary>
+    public required IReadOnlyList<string> ResourcesPaths { get; init; }
+
+    /// <summary>The sidecar's Configuration file.</summary>
+    public string? ConfigFile { get; init; }
+
+    /// <summary>How the sidecar speaks to the app; only <c>http</c> is served by the embedded sidecar.</summary>
+    public required string AppProtocol { get; init; }
+
+    /// <summary>The sidecar's log level.</summary>
+    public required string LogLevel { get; init; }
+
+    /// <summary>The sidecar's body limit as a quantity (<c>4Mi</c>); null for the default.</summary>
+    public string? MaxBodySize { get; init; }
+
+    /// <summary>Calls that the app takes at once; null for no limit.</summary>
+    public int? AppMaxConcurrency { get; init; }
+
+    /// <summary>True if the command is Core Tools (<c>func start</c>), in whose place the embedded Functions host runs the folder.</summary>
+    public bool IsFunctionApp => Command is ["func", "start", ..] or ["func", "host", "start", ..];
+
+    /// <summary>The port that the <c>func</c> command names; Core Tools' 7071 if it names none.</summary>
+    public int FunctionsPort
+    {
+        get
+        {
+            for (var i = 0; i + 1 < Command.Count; i++)
+            {
+                if (Command[i] is "--port" or "-p" && int.TryParse(Command[i + 1], CultureInfo.InvariantCulture, out var port))
+                {
+                    return port;
+                }
+            }
+
+            return 7071;
+        }
+    }
+}
+
+/// <summary>A run template cannot be used; the message is meant for the user.</summary>
+internal sealed class RunTemplateException(string message) : Exception(message);
