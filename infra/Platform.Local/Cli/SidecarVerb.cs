@@ -33,27 +33,19 @@ internal static class SidecarVerb
             };
             var home = CommonOptions.HomeOf(command);
             using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft.AspNetCore", LogLevel.Warning));
-            var cluster = new SidecarClusterOptions
-            {
-                StateFolder = Path.Combine(home.Root, "sidecars", options.AppId),
-                RegistryFolder = Path.Combine(home.Root, "sidecars", "registry"),
-                LoggerFactory = loggers,
-            };
             try
             {
-                await using var shared = await SidecarCluster.OpenAsync(cluster, cancellationToken);
-                await using var sidecar = await shared.StartAsync(options, cancellationToken);
-                Console.WriteLine($"The sidecar of {sidecar.AppId} serves the Dapr HTTP API on http://127.0.0.1:{sidecar.HttpPort}. Ctrl-c stops it.");
-                await sidecar.Stopped.WaitAsync(cancellationToken);
+                await StandaloneSidecar.RunStandaloneAsync(
+                    options,
+                    Path.Combine(home.Root, "sidecars"),
+                    loggers,
+                    sidecar => Console.WriteLine($"The sidecar of {sidecar.AppId} serves the Dapr HTTP API on http://127.0.0.1:{sidecar.HttpPort}. Ctrl-c stops it."),
+                    cancellationToken);
                 return ExitCodes.Done;
             }
             catch (Exception error) when (error is SidecarException or ResourceException or StorageException)
             {
                 throw new PlatformException(error.Message, error);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return ExitCodes.Done;
             }
         });
         return verb;

@@ -21,6 +21,9 @@ internal sealed record FunctionsHostOptions
     /// <summary>Takes each line that the handler prints, and whether it came on standard error. Null: the host's log.</summary>
     public Action<string, bool>? HandlerOutput { get; init; }
 
+    /// <summary>Called whenever a handler has become ready: the first, and each that takes the place of one that ended.</summary>
+    public Action HandlerReady { get; init; } = () => { };
+
     /// <summary>True: function keys are checked on a loopback address too. Elsewhere they always are.</summary>
     public bool EnforceKeysOnLoopback { get; init; }
 

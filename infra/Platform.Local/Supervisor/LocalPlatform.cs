@@ -19,8 +19,10 @@ internal sealed class LocalPlatform : IAsyncDisposable
     private readonly List<EmbeddedSidecar> _sidecars = [];
     private readonly Lock _runFile = new();
     private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
     private SidecarCluster? _cluster;
     private EmbeddedFunctionsHost? _functions;
+    private int _handlerStarts;
     private bool _started;
 
     private LocalPlatform(LocalPlatformOptions options, HomeLock home, PortPlan ports)
@@ -36,6 +38,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
             .AddFilter("Yarp", LogLevel.Warning)
             .AddFilter("System.Net.Http", LogLevel.Warning)
             .AddProvider(new FollowLoggerProvider(log, options.Time)));
+        _logger = _loggers.CreateLogger("Supervisor");
     }
 
     /// <summary>Address of the Functions host.</summary>
@@ -48,7 +51,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
     public IReadOnlyList<RunningProcess> Processes =>
     [
         .. _processes.Select(process => new RunningProcess(process.Name, process.ProcessId, _ports.App(process.Name), _ports.Dapr(process.Name), process.Restarts)),
-        .. _options.Template.Apps.Where(app => app.IsFunctionApp).Select(app => new RunningProcess(app.AppId, _functions?.HandlerProcessId, _functions?.Port, _ports.Dapr(app.AppId), Restarts: 0)),
+        .. _options.Template.Apps.Where(app => app.IsFunctionApp).Select(app => new RunningProcess(app.AppId, _functions?.HandlerProcessId, _functions?.Port, _ports.Dapr(app.AppId), Math.Max(0, Volatile.Read(ref _handlerStarts) - 1))),
     ];
 
     /// <summary>Starts everything and returns when every part answers.</summary>
@@ -162,6 +165,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
                     StateFolder = _home.Home.Functions,
                     Environment = EnvironmentOf(app),
                     HandlerOutput = (line, _) => log.Write(line),
+                    HandlerReady = HandlerBecameReady,
                     TimeProvider = _options.Time,
                 },
                 _loggers,
@@ -241,6 +245,12 @@ internal sealed class LocalPlatform : IAsyncDisposable
         return environment;
     }
 
+    private void HandlerBecameReady()
+    {
+        Interlocked.Increment(ref _handlerStarts);
+        WriteRunFile();
+    }
+
     private ProcessLog OpenLog(string name)
     {
         var log = new ProcessLog(name, _options.Home.Logs, _options.Follow);
@@ -254,7 +264,15 @@ internal sealed class LocalPlatform : IAsyncDisposable
         {
             if (_started)
             {
-                new RunFile(Environment.ProcessId, _startedAt, Url.ToString(), Processes).Write(_home.Home);
+                try
+                {
+                    new RunFile(Environment.ProcessId, _startedAt, Url.ToString(), Processes).Write(_home.Home);
+                }
+                catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+                {
+                    // On a full disk the platform goes on; only those who look for it find old process ids.
+                    SupervisorLog.RunFileNotWritten(_logger, _home.Home.RunFile, error.Message);
+                }
             }
         }
     }

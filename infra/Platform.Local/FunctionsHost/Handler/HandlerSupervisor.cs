@@ -22,6 +22,7 @@ internal sealed class HandlerSupervisor : IAsyncDisposable
     private readonly string _appRoot;
     private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly Action<string, bool> _output;
+    private readonly Action _becameReady;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopping = new();
@@ -32,12 +33,13 @@ internal sealed class HandlerSupervisor : IAsyncDisposable
     private HandlerProcess? _process;
     private Task _loop = Task.CompletedTask;
 
-    public HandlerSupervisor(HandlerSettings settings, string appRoot, IReadOnlyDictionary<string, string> environment, Action<string, bool> output, TimeProvider time, ILogger logger)
+    public HandlerSupervisor(HandlerSettings settings, string appRoot, IReadOnlyDictionary<string, string> environment, Action<string, bool> output, Action becameReady, TimeProvider time, ILogger logger)
     {
         _settings = settings;
         _appRoot = appRoot;
         _environment = environment;
         _output = output;
+        _becameReady = becameReady;
         _time = time;
         _logger = logger;
     }
@@ -142,6 +144,7 @@ internal sealed class HandlerSupervisor : IAsyncDisposable
 
             _logger.HandlerReady(process.Id, process.Port, clock.ElapsedMilliseconds);
             _ready.TrySetResult(generation);
+            _becameReady();
             await process.WaitForExitAsync(_stopping.Token);
             _logger.HandlerEnded(process.Id, process.ExitCode);
             return true;
