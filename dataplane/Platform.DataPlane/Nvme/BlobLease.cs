@@ -112,12 +112,14 @@ public sealed class BlobLease : IAsyncDisposable
     }
 
     /// <summary>Lets the blob go.</summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            await _tier.ReleaseAsync(_blob);
+            _tier.Release(_blob);
         }
+
+        return ValueTask.CompletedTask;
     }
 
     private async Task<AlignedBuffer> ReadChunkAsync(AlignedBufferPool pool, int index, CancellationToken cancellationToken)

@@ -55,7 +55,11 @@ internal sealed class DirectFile(DirectDevice device, SafeFileHandle handle, str
     }
 
     /// <summary>Cuts the file to its exact length.</summary>
-    public void SetLength(long lengthBytes) => RandomAccess.SetLength(handle, lengthBytes);
+    public void SetLength(long lengthBytes)
+    {
+        device.Fault("blob.cut");
+        RandomAccess.SetLength(handle, lengthBytes);
+    }
 
     public void Dispose() => handle.Dispose();
 }

@@ -207,7 +207,7 @@ public sealed class NvmeTier : IAsyncDisposable
             }
             finally
             {
-                await ReleaseAsync(blob);
+                Release(blob);
             }
         }
     }
@@ -239,7 +239,7 @@ public sealed class NvmeTier : IAsyncDisposable
         _lock.Dispose();
     }
 
-    internal async Task ReleaseAsync(Blob blob)
+    internal void Release(Blob blob)
     {
         lock (_gate)
         {
@@ -249,7 +249,7 @@ public sealed class NvmeTier : IAsyncDisposable
             }
         }
 
-        await DeleteFileAsync(blob);
+        DeleteFile(blob);
     }
 
     private BlobLease? TryLease(BlobSource source)
@@ -297,10 +297,7 @@ public sealed class NvmeTier : IAsyncDisposable
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
-            blob.Dispose();
-            File.Delete(blob.FilePath);
-            Interlocked.Add(ref _usedBytes, -layout.AllocatedBytes);
-            await Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), null)]);
+            await UndoAdmissionAsync(blob);
             throw StorageException.From(cause, $"Blob '{source.Key}' of {source.LengthBytes} bytes cannot be placed in the tier at '{Options.Folder}' ({UsedBytes} of {LimitBytes} bytes used)");
         }
 
@@ -309,6 +306,23 @@ public sealed class NvmeTier : IAsyncDisposable
         {
             _blobs.Add(source.Key, blob);
             return Lease(blob, source);
+        }
+    }
+
+    private async Task UndoAdmissionAsync(Blob blob)
+    {
+        blob.Dispose();
+        try
+        {
+            Device.Fault("blob.delete");
+            File.Delete(blob.FilePath);
+            Interlocked.Add(ref _usedBytes, -blob.Layout.AllocatedBytes);
+            await Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), null)]);
+        }
+        catch (IOException cause)
+        {
+            // A file that could not be deleted stays counted; a record that could not be is dropped at the next open, which finds no file.
+            NvmeLog.Dropped(Logger, blob.Record.Key, cause.Message);
         }
     }
 
@@ -377,13 +391,23 @@ public sealed class NvmeTier : IAsyncDisposable
         }
 
         NvmeLog.Evicted(Logger, blob.Record.Key, blob.Record.LengthBytes, reason);
-        await ReleaseAsync(blob);
+        Release(blob);
     }
 
-    private Task DeleteFileAsync(Blob blob)
+    /// <summary>Deletes the file of a blob that the catalog no longer has. One that cannot be deleted stays counted until the next open removes it.</summary>
+    private void DeleteFile(Blob blob)
     {
-        blob.Dispose();
-        File.Delete(blob.FilePath);
+        try
+        {
+            Device.Fault("blob.delete");
+            blob.Dispose();
+            File.Delete(blob.FilePath);
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.From(cause, $"'{blob.FilePath}' of the removed blob '{blob.Record.Key}' cannot be deleted");
+        }
+
         lock (_gate)
         {
             if (_leaving.Remove(blob))
@@ -391,8 +415,6 @@ public sealed class NvmeTier : IAsyncDisposable
                 Interlocked.Add(ref _usedBytes, -blob.Layout.AllocatedBytes);
             }
         }
-
-        return Task.CompletedTask;
     }
 
     private void Remember(string key, string reason)
