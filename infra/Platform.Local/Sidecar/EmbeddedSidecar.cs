@@ -53,7 +53,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
     public static async Task<EmbeddedSidecar> StartAsync(SidecarCluster cluster, SidecarOptions options, CancellationToken cancellationToken)
     {
         Validate(options);
-        var log = cluster.Options.LoggerFactory.CreateLogger("Platform.Local.Sidecar." + options.AppId);
+        var log = new MinimumLevelLogger(cluster.Options.LoggerFactory.CreateLogger("Platform.Local.Sidecar." + options.AppId), options.LogLevel);
         var resources = SidecarResources.Load(options, log);
         var states = resources.Components.Values.Where(component => ComponentTypes.State.Contains(component.Type))
             .ToDictionary(component => component.Name, component => new StateComponent(component, cluster.StoreOf(component.Name), options.AppId), StringComparer.Ordinal);
@@ -74,12 +74,13 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         var api = new SidecarApi
         {
             Options = options,
-            Invocation = new InvocationApi(app, cluster.Apps, policies, options.MaxBodyBytes, log),
+            Invocation = new InvocationApi(app, cluster.Apps, cluster.Peers, policies, options.MaxBodyBytes, log),
             State = new StateApi(states, options.MaxBodyBytes),
             Publish = new PublishApi(topics, cluster.Broker, options.AppId, options.MaxBodyBytes, cluster.Options.Time),
-            Actors = new ActorsApi(actors, cluster.Actors, cluster.Reminders, actorStore, policies, options.MaxBodyBytes, log, cluster.Options.Time),
+            Actors = new ActorsApi(actors, cluster.Actors, cluster.Reminders, cluster.Peers, actorStore, policies, options.MaxBodyBytes, log, cluster.Options.Time),
             Secrets = new SecretsApi(resources.Secrets, new SecretScopes(resources.Configuration)),
             Metadata = new MetadataApi(sidecar, resources, actors, cluster.Actors, subscriptions),
+            PeerSecret = cluster.Peers.Secret,
             Health = new HealthApi(options.AppId, () => sidecar.IsReady),
             Shutdown = () => _ = Task.Run(sidecar.DisposeAsync, CancellationToken.None),
             Log = log,
@@ -96,6 +97,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             throw;
         }
 
+        cluster.Peers.Publish(options.AppId, sidecar.HttpPort, []);
         SidecarLog.Started(log, options.AppId, sidecar.HttpPort);
         if (options.AppPort is not null)
         {
@@ -123,6 +125,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
 
             await _watcher.DisposeAsync();
             _cluster.Apps.Remove(_app);
+            _cluster.Peers.Withdraw(AppId);
             if (_server is { } server)
             {
                 await server.DisposeAsync();
@@ -163,6 +166,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         {
             _actors.Host = new ActorHostApp(_app, life.ActorTypes);
             _cluster.Actors.Placement.Add(_actors.Host);
+            _cluster.Peers.Publish(AppId, HttpPort, [.. _actors.Host.Types]);
         }
 
         await _subscriptions.StartAsync(life.Subscriptions);
@@ -175,6 +179,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         {
             _actors.Host = null;
             _cluster.Actors.Placement.Remove(host);
+            _cluster.Peers.Publish(AppId, HttpPort, []);
         }
 
         return Task.CompletedTask;

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Invocation;
+using Platform.Local.Sidecar.Peers;
 using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.Secrets;
 using Platform.Local.Sidecar.State;
@@ -30,6 +31,9 @@ internal sealed class SidecarApi
     public required MetadataApi Metadata { get; init; }
 
     public required HealthApi Health { get; init; }
+
+    /// <summary>What sidecars of other processes show instead of the token.</summary>
+    public required string PeerSecret { get; init; }
 
     /// <summary>Begins the sidecar's end; returns at once.</summary>
     public required Action Shutdown { get; init; }
@@ -136,5 +140,9 @@ internal sealed class SidecarApi
 
     private bool IsAllowed(HttpContext context) =>
         Options.ApiToken is not { Length: > 0 } token
-        || CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers[TokenHeader].ToString()), Encoding.UTF8.GetBytes(token));
+        || Shows(context, TokenHeader, token)
+        || Shows(context, PeerRegistry.SecretHeader, PeerSecret);
+
+    private static bool Shows(HttpContext context, string header, string expected) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers[header].ToString()), Encoding.UTF8.GetBytes(expected));
 }

@@ -1,6 +1,7 @@
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Invocation;
+using Platform.Local.Sidecar.Peers;
 using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.State;
 
@@ -23,6 +24,7 @@ internal sealed class SidecarCluster : IAsyncDisposable
         Options = options;
         _store = store;
         _messages = messages;
+        Peers = new PeerRegistry(options.RegistryFolder, options.Time);
         var log = options.LoggerFactory.CreateLogger("Platform.Local.Sidecar.Actors");
         Actors = new ActorTable(new ActorPlacement(), log, options.Time);
         Reminders = new ReminderScheduler(store, Actors, log, options.Time);
@@ -33,6 +35,8 @@ internal sealed class SidecarCluster : IAsyncDisposable
     public SidecarClusterOptions Options { get; }
 
     public AppDirectory Apps { get; } = new();
+
+    public PeerRegistry Peers { get; }
 
     public ActorTable Actors { get; }
 
@@ -101,6 +105,7 @@ internal sealed class SidecarCluster : IAsyncDisposable
         await Broker.DisposeAsync();
         await _messages.DisposeAsync();
         await _store.DisposeAsync();
+        Peers.Dispose();
         _stop.Dispose();
     }
 

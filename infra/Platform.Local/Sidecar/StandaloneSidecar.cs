@@ -3,7 +3,7 @@ using Platform.DataPlane;
 namespace Platform.Local.Sidecar;
 
 /// <summary>One sidecar in a process of its own: what <c>platform sidecar</c> runs.</summary>
-/// <remarks>State, topics and reminders lie in the app's own folder below the state folder. Sidecars of other processes are not known to it: apps that call each other run under one <c>platform up</c>, or under daprd.</remarks>
+/// <remarks>State, topics and reminders lie in the app's own folder below the state folder. Apps of several such processes call each other and each other's actors; topics stay within one process.</remarks>
 internal static class StandaloneSidecar
 {
     /// <summary>Serves one app until it is stopped, by the token or by the API's shutdown.</summary>
@@ -16,7 +16,12 @@ internal static class StandaloneSidecar
     /// <exception cref="StorageException">The folder is in use by another process, or damaged.</exception>
     public static async Task RunStandaloneAsync(SidecarOptions options, string stateFolder, ILoggerFactory loggers, Action<EmbeddedSidecar>? started, CancellationToken cancellationToken)
     {
-        var cluster = await SidecarCluster.OpenAsync(new SidecarClusterOptions { StateFolder = Path.Combine(stateFolder, options.AppId), LoggerFactory = loggers }, cancellationToken);
+        var cluster = await SidecarCluster.OpenAsync(new SidecarClusterOptions
+        {
+            StateFolder = Path.Combine(stateFolder, options.AppId),
+            RegistryFolder = Path.Combine(stateFolder, "registry"),
+            LoggerFactory = loggers,
+        }, cancellationToken);
         await using (cluster)
         {
             var sidecar = await cluster.StartAsync(options, cancellationToken);

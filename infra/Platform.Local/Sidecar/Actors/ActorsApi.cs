@@ -3,13 +3,14 @@ using System.Globalization;
 using System.Text.Json;
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Peers;
 using Platform.Local.Sidecar.Resiliency;
 using Platform.Local.Sidecar.State;
 
 namespace Platform.Local.Sidecar.Actors;
 
 /// <summary><c>/v1.0/actors/{type}/{id}/...</c>: methods, state, reminders, timers.</summary>
-internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderScheduler reminders, StateComponent? store, ResiliencyPolicies policies, long maxBodyBytes, ILogger log, TimeProvider time)
+internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderScheduler reminders, PeerRegistry peers, StateComponent? store, ResiliencyPolicies policies, long maxBodyBytes, ILogger log, TimeProvider time)
 {
     /// <summary>Handles a request whose path is <c>v1.0/actors/...</c>; false if it is none of ours.</summary>
     public async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
@@ -47,6 +48,12 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderSc
     private async Task InvokeAsync(HttpContext context, ActorKey key, ApiPath path)
     {
         var name = path.Parameter(5);
+        if (!table.Placement.Hosts(key.Type) && peers.FindActorHost(key.Type) is { } peer)
+        {
+            await ForwardAsync(context, peer, key, name, path.Query);
+            return;
+        }
+
         ReadOnlyMemory<byte> body;
         try
         {
@@ -76,6 +83,23 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ReminderSc
         ForwardedHeaders.Copy(answer.ContentHeaders, context.Response);
         context.Response.ContentLength = answer.Body.Length;
         await context.Response.BodyWriter.WriteAsync(answer.Body, context.RequestAborted);
+    }
+
+    /// <summary>To the sidecar of another process, whose app hosts the type and where the actor's turns are ordered.</summary>
+    private async Task ForwardAsync(HttpContext context, PeerEntry peer, ActorKey key, string method, string query)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, new Uri($"http://127.0.0.1:{peer.HttpPort}/v1.0/actors/{Uri.EscapeDataString(key.Type)}/{Uri.EscapeDataString(key.Id)}/method/{Uri.EscapeDataString(method)}{query}"));
+        request.Content = new ForwardedBody(context, maxBodyBytes);
+        ForwardedHeaders.Copy(context, request);
+        try
+        {
+            using var response = await peers.SendAsync(peer, self.AppId, request, context.RequestAborted);
+            await ForwardedAnswer.CopyAsync(response, context);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new DaprErrorException(500, "ERR_ACTOR_INVOKE_METHOD", $"error invoke actor method: {e.Message}", e);
+        }
     }
 
     private async Task<ActorAnswer> RunAsync(ActorKey key, ActorTurn turn, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Primitives;
+using Platform.Local.Sidecar.Peers;
 
 namespace Platform.Local.Sidecar.Http;
 
@@ -13,7 +14,7 @@ internal static class ForwardedHeaders
 
     private static readonly HashSet<string> Own = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Host", "Content-Length", "Expect", "dapr-api-token", "dapr-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id", TraceContext.Header,
+        "Host", "Content-Length", "Expect", "dapr-api-token", "dapr-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id", PeerRegistry.SecretHeader, PeerRegistry.CallerHeader, TraceContext.Header,
     };
 
     /// <summary>Copies a request's headers to the request that goes on.</summary>

@@ -1,12 +1,15 @@
+using System.Security.Cryptography;
+using System.Text;
 using Platform.Local.Sidecar.App;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Peers;
 using Platform.Local.Sidecar.Resiliency;
 
 namespace Platform.Local.Sidecar.Invocation;
 
 /// <summary>Service invocation: forwards a call to the app with that id, streaming both ways, whatever the app answers.</summary>
 /// <remarks>Both sidecars of a call live in this process, so one hop does the work of two: it adds what the callee's sidecar would add.</remarks>
-internal sealed class InvocationApi(AppChannel self, AppDirectory apps, ResiliencyPolicies policies, long maxBodyBytes, ILogger log)
+internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegistry peers, ResiliencyPolicies policies, long maxBodyBytes, ILogger log)
 {
     private static readonly UriCreationOptions AsIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
@@ -18,10 +21,21 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, Resilien
             return;
         }
 
-        var callee = Resolve(target.Target);
+        var appId = AppIdOf(target.Target);
         try
         {
-            await ForwardAsync(context, callee, target.Method, path.Query);
+            if (apps.Find(appId) is { Address: not null } callee)
+            {
+                await ForwardAsync(context, callee, target.Method, path.Query);
+            }
+            else if (peers.FindApp(appId) is { } peer)
+            {
+                await ForwardAsync(context, peer, target.Method, path.Query);
+            }
+            else
+            {
+                throw Failure(target.Target, $"couldn't find service: {appId}");
+            }
         }
         catch (Exception e) when (e is HttpRequestException or BodyTooLargeException or TimeoutException or CircuitOpenException && !context.Response.HasStarted)
         {
@@ -32,7 +46,7 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, Resilien
 
     private static DaprErrorException Failure(string target, string why, Exception? inner = null) => new(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {target}, err: {why}", inner);
 
-    private AppChannel Resolve(string target)
+    private static string AppIdOf(string target)
     {
         var dots = target.Count(c => c == '.');
         if (dots > 1)
@@ -41,11 +55,28 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, Resilien
         }
 
         // There is one namespace here; a qualified id names the same app.
-        var appId = dots == 1 ? target[..target.IndexOf('.', StringComparison.Ordinal)] : target;
-        return apps.Find(appId) is { Address: not null } callee
-            ? callee
-            : throw Failure(target, $"couldn't find service: {appId}");
+        return dots == 1 ? target[..target.IndexOf('.', StringComparison.Ordinal)] : target;
     }
+
+    /// <summary>To the app's sidecar in another process, which adds what a callee's sidecar adds.</summary>
+    private async Task ForwardAsync(HttpContext context, PeerEntry peer, string method, string query)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri($"http://127.0.0.1:{peer.HttpPort}/v1.0/invoke/{peer.AppId}/method/{method}{query}", AsIs));
+        if (context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0)
+        {
+            request.Content = new ForwardedBody(context, maxBodyBytes);
+        }
+
+        ForwardedHeaders.Copy(context, request);
+        using var response = await peers.SendAsync(peer, self.AppId, request, context.RequestAborted);
+        await ForwardedAnswer.CopyAsync(response, context);
+    }
+
+    /// <summary>The app for which the call is made: this sidecar's own, or that of a peer that proves itself.</summary>
+    private string CallerOf(HttpContext context) =>
+        context.Request.Headers[PeerRegistry.SecretHeader] is [{ } secret] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(peers.Secret))
+            ? context.Request.Headers[PeerRegistry.CallerHeader].ToString()
+            : self.AppId;
 
     private async Task ForwardAsync(HttpContext context, AppChannel callee, string method, string query)
     {
@@ -98,10 +129,11 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, Resilien
         }
 
         ForwardedHeaders.Copy(context, request);
-        if (!ReferenceEquals(callee, self))
+        var caller = CallerOf(context);
+        if (caller != callee.AppId)
         {
             var headers = request.Headers;
-            headers.TryAddWithoutValidation("dapr-caller-app-id", self.AppId);
+            headers.TryAddWithoutValidation("dapr-caller-app-id", caller);
             headers.TryAddWithoutValidation("dapr-caller-namespace", "default");
             headers.TryAddWithoutValidation("dapr-callee-app-id", callee.AppId);
             headers.TryAddWithoutValidation("X-Forwarded-For", "127.0.0.1");
