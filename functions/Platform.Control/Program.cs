@@ -9,6 +9,9 @@ using Platform.Jobs;
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.WebHost.UseUrls($"http://127.0.0.1:{Environment.GetEnvironmentVariable("APP_PORT") ?? "6001"}");
+builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss.fff "));
+builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
 builder.Services.AddOptions<ControlOptions>().BindConfiguration(ControlOptions.Section).ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddDapr();
@@ -41,4 +44,9 @@ catch (OptionsValidationException fault)
 {
     Console.Error.WriteLine($"control cannot start: {string.Join("; ", fault.Failures)}. Correct the settings in section '{ControlOptions.Section}' (environment variables '{ControlOptions.Section}__...').");
     return 2;
+}
+catch (IOException fault) when (fault.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+{
+    Console.Error.WriteLine($"control cannot start: {fault.Message}. Stop the program that has the port, or set APP_PORT to another one.");
+    return 4;
 }

@@ -34,6 +34,12 @@ public sealed record LeaseReport
     /// <summary>Items finished; null if unchanged.</summary>
     public JobProgress? Progress { get; init; }
 
+    /// <summary>Milliseconds that the attempt has waited for bytes so far.</summary>
+    public long StagingMs { get; init; }
+
+    /// <summary>Milliseconds that the attempt has waited for an engine after that.</summary>
+    public long LoadingMs { get; init; }
+
     /// <summary>With <c>Complete</c>.</summary>
     public JobResult? Result { get; init; }
 

@@ -63,6 +63,20 @@ public sealed record JobAttempt
 
     /// <summary>Why the attempt ended without a result.</summary>
     public JobFailure? Failure { get; init; }
+
+    /// <summary>Where the time of the attempt went; null while it runs.</summary>
+    public JobLedger? Ledger { get; init; }
+}
+
+/// <summary>Where the time of an attempt went, in whole milliseconds. Staging, loading and busy together are exactly <see cref="LeaseMs"/>.</summary>
+/// <param name="QueuedMs">From the submission, or the end of the attempt before, to the lease.</param>
+/// <param name="StagingMs">Waiting for bytes.</param>
+/// <param name="LoadingMs">From bytes in memory to an engine that can run.</param>
+/// <param name="BusyMs">All the rest of the lease.</param>
+public sealed record JobLedger(long QueuedMs, long StagingMs, long LoadingMs, long BusyMs)
+{
+    /// <summary>From the lease to its end: what the node was held for.</summary>
+    public long LeaseMs => StagingMs + LoadingMs + BusyMs;
 }
 
 /// <summary>Progress in items.</summary>

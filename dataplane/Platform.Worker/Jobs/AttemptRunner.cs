@@ -21,7 +21,7 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
     {
         try
         {
-            var answer = await SayAsync(request, "Started", reporter.StartedAsync, Report(request, null), stop);
+            var answer = await SayAsync(request, "Started", reporter.StartedAsync, new LeaseReport { Token = request.Token, Worker = node.Name }, stop);
             if (answer.Accepted)
             {
                 await RunStartedAsync(request, stop);
@@ -90,7 +90,7 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
 
             var result = await handler.RunAsync(context, work);
             context.Log.Write($"Finished: {result.Items} item(s), {result.Tokens} tokens. The result is '{result.Key}' if the job accepts it.");
-            return await SayAsync(request, "Complete", reporter.CompleteAsync, Report(request, context.Progress) with { Result = result }, work);
+            return await SayAsync(request, "Complete", reporter.CompleteAsync, Report(context) with { Result = result }, work);
         }
         catch (OperationCanceledException) when (work.IsCancellationRequested)
         {
@@ -100,7 +100,7 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
         {
             var failure = FailureOf(fault, context);
             context.Log.Write($"Failed ({failure.Code}): {failure.Message}");
-            return await SayAsync(request, "Fail", reporter.FailAsync, Report(request, context.Progress) with { Failure = failure }, stop);
+            return await SayAsync(request, "Fail", reporter.FailAsync, Report(context) with { Failure = failure }, stop);
         }
     }
 
@@ -136,7 +136,7 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
 
             try
             {
-                var answer = await reporter.HeartbeatAsync(context.Request.JobId, Report(context.Request, context.Progress), work.Token);
+                var answer = await reporter.HeartbeatAsync(context.Request.JobId, Report(context), work.Token);
                 if (!answer.Accepted)
                 {
                     await work.CancelAsync();
@@ -191,5 +191,12 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
         }
     }
 
-    private LeaseReport Report(RunJobRequest request, JobProgress? progress) => new() { Token = request.Token, Worker = node.Name, Progress = progress };
+    private LeaseReport Report(JobContext context) => new()
+    {
+        Token = context.Request.Token,
+        Worker = node.Name,
+        Progress = context.Progress,
+        StagingMs = (long)context.Staging.TotalMilliseconds,
+        LoadingMs = (long)context.Loading.TotalMilliseconds,
+    };
 }

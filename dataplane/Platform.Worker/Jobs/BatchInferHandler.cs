@@ -35,6 +35,7 @@ internal sealed class BatchInferHandler(ResidentModels models, IObjectStorage st
         if (done.Count < lines.Length)
         {
             using var lease = await models.AcquireAsync(manifest, cancellationToken);
+            (context.Staging, context.Loading) = (lease.Staged, lease.Loading);
             context.Log.Write($"Model '{manifest.Name}' is ready; read {lease.ObjectStoreBytes} bytes from object storage and {lease.NvmeBytes} from NVMe for it.");
             var finished = done.Count;
             var open = Enumerable.Range(0, lines.Length).Where(index => lines[index] is null).ToArray();

@@ -33,6 +33,12 @@ internal sealed class JobContext(RunJobRequest request, AttemptLog log)
         get => _progress;
         set => _progress = value;
     }
+
+    /// <summary>Time that the attempt has waited for bytes.</summary>
+    public TimeSpan Staging { get; set; }
+
+    /// <summary>Time that the attempt has waited for an engine after that.</summary>
+    public TimeSpan Loading { get; set; }
 }
 
 /// <summary>An attempt failed for a reason that its user can read.</summary>

@@ -106,6 +106,7 @@ internal sealed class JobActor(
         }
 
         var failure = new JobFailure(ErrorCodes.Internal, $"{report.Worker} completed the job without naming a result.", true);
+        job = JobMoves.Beat(job, report, time.GetUtcNow());
         return Accept(report.Result is { } result
             ? await EndAsync(JobMoves.Complete(job, result, time.GetUtcNow()))
             : await EndAttemptAsync(job, JobOutcomes.Failed, failure));
@@ -119,6 +120,7 @@ internal sealed class JobActor(
             return Refuse(job, report, nameof(Fail));
         }
 
+        job = JobMoves.Beat(job, report, time.GetUtcNow());
         var failure = report.Failure ?? new JobFailure(ErrorCodes.Internal, $"{report.Worker} failed without a reason.", true);
         return Accept(await EndAttemptAsync(job, JobOutcomes.Failed, failure));
     }
@@ -287,8 +289,8 @@ internal sealed class JobActor(
         WatchOf(attempt).Beat();
         var starts = job.State == JobState.Placed;
         var next = starts ? JobMoves.Start(job, time.GetUtcNow()) : job;
-        next = JobMoves.Beat(next, report.Progress, time.GetUtcNow());
-        if (!starts && next.Progress == job.Progress)
+        next = JobMoves.Beat(next, report, time.GetUtcNow());
+        if (!starts && (next.Progress, next.StagingMs, next.LoadingMs) == (job.Progress, job.StagingMs, job.LoadingMs))
         {
             // Nothing but a sign of life: the watch in memory is enough, and a new process gives every lease its full time again.
             return job;

@@ -24,6 +24,8 @@ internal static class JobMoves
             LastToken = attempt.Token,
             InstanceId = instanceId,
             NotBefore = null,
+            StagingMs = 0,
+            LoadingMs = 0,
         };
     }
 
@@ -39,9 +41,14 @@ internal static class JobMoves
     public static JobRecord Start(JobRecord job, DateTimeOffset now) =>
         WithCurrent(Move(job, JobState.Running, job.Reason), attempt => attempt with { StartedAt = now, HeartbeatAt = now });
 
-    /// <summary>A sign of life.</summary>
-    public static JobRecord Beat(JobRecord job, JobProgress? progress, DateTimeOffset now) =>
-        WithCurrent(job, attempt => attempt with { HeartbeatAt = now }) with { Progress = progress ?? job.Progress };
+    /// <summary>A sign of life, with what the worker has to tell.</summary>
+    public static JobRecord Beat(JobRecord job, LeaseReport report, DateTimeOffset now) =>
+        WithCurrent(job, attempt => attempt with { HeartbeatAt = now }) with
+        {
+            Progress = report.Progress ?? job.Progress,
+            StagingMs = Math.Max(job.StagingMs, report.StagingMs),
+            LoadingMs = Math.Max(job.LoadingMs, report.LoadingMs),
+        };
 
     /// <summary>The result is committed.</summary>
     public static JobRecord Complete(JobRecord job, JobResult result, DateTimeOffset now) =>
@@ -88,7 +95,19 @@ internal static class JobMoves
         Move(job, to, reason) with { EndedAt = now, InstanceId = null, NotBefore = null };
 
     private static JobRecord EndAttempt(JobRecord job, string outcome, JobFailure? failure, DateTimeOffset now) =>
-        WithCurrent(job, attempt => attempt with { EndedAt = now, Outcome = outcome, Failure = failure });
+        WithCurrent(job, attempt => attempt with { EndedAt = now, Outcome = outcome, Failure = failure, Ledger = LedgerOf(job, attempt, now) });
+
+    /// <summary>What the worker says is bounded by what the lease lasted, so that the parts always sum up to it.</summary>
+    private static JobLedger LedgerOf(JobRecord job, JobAttempt attempt, DateTimeOffset now)
+    {
+        var queuedSince = job.Attempts.Count > 1 ? job.Attempts[^2].EndedAt ?? job.SubmittedAt : job.SubmittedAt;
+        var lease = MillisecondsBetween(attempt.PlacedAt, now);
+        var staging = Math.Clamp(job.StagingMs, 0, lease);
+        var loading = Math.Clamp(job.LoadingMs, 0, lease - staging);
+        return new JobLedger(MillisecondsBetween(queuedSince, attempt.PlacedAt), staging, loading, lease - staging - loading);
+    }
+
+    private static long MillisecondsBetween(DateTimeOffset from, DateTimeOffset to) => Math.Max(0, to.ToUnixTimeMilliseconds() - from.ToUnixTimeMilliseconds());
 
     private static JobRecord WithCurrent(JobRecord job, Func<JobAttempt, JobAttempt> change) =>
         job with { Attempts = [.. job.Attempts.SkipLast(1), change(job.Attempts[^1])], Version = job.Version + 1 };

@@ -30,6 +30,11 @@ internal sealed record JobRecord
     /// <summary>Process of the worker that holds the lease: another process under the same name holds nothing.</summary>
     public string? InstanceId { get; init; }
 
+    /// <summary>What the current attempt has said about staging and loading, for its ledger.</summary>
+    public long StagingMs { get; init; }
+
+    public long LoadingMs { get; init; }
+
     /// <summary>Not dispatched before this moment: back-off.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 

@@ -23,6 +23,7 @@ internal sealed class ModelActor(
 
     public async Task<ModelManifest> Publish(ModelManifest manifest)
     {
+        var earlier = await Get();
         manifest = manifest with { PublishedAt = manifest.PublishedAt ?? time.GetUtcNow() };
         await StateManager.SetStateAsync(ManifestKey, manifest);
         await StateManager.SaveStateAsync();
@@ -30,6 +31,12 @@ internal sealed class ModelActor(
         using var timeout = new CancellationTokenSource(CallTimeout, time);
         await Index().InvokeMethodAsync(nameof(IModelIndexActor.Record), manifest, ControlJson.Default.ModelManifest, timeout.Token);
         ModelLog.Published(logger, manifest.Name, manifest.Files.Count, manifest.LengthBytes);
+        if (earlier is not null && !earlier.Files.SequenceEqual(manifest.Files))
+        {
+            // Replicas of the old files would go on answering warm calls.
+            await DropReplicasAsync(timeout.Token);
+        }
+
         return manifest;
     }
 
@@ -50,9 +57,7 @@ internal sealed class ModelActor(
         _held = null;
         using var timeout = new CancellationTokenSource(CallTimeout, time);
         await Index().InvokeMethodAsync(nameof(IModelIndexActor.Remove), Id.Value, ControlJson.Default.String, timeout.Token);
-        await Task.WhenAll(nodes.Views()
-            .Where(node => node.Alive && (node.ResidencyOf(Id.Value) != ModelResidency.Absent || node.Heartbeat.CachedBytes.ContainsKey(Id.Value)))
-            .Select(node => DropAsync(node.Worker, timeout.Token)));
+        await DropReplicasAsync(timeout.Token);
         return manifest;
     }
 
@@ -93,6 +98,10 @@ internal sealed class ModelActor(
         var held = _held is { } choice && time.GetElapsedTime(choice.At) < options.Value.ReplicaHold ? choice.Worker : null;
         return ReplicaPlacementPolicy.Choose(manifest, nodes.Views(), request.Avoid, held);
     }
+
+    private Task DropReplicasAsync(CancellationToken cancellationToken) => Task.WhenAll(nodes.Views()
+        .Where(node => node.Alive && (node.ResidencyOf(Id.Value) != ModelResidency.Absent || node.Heartbeat.CachedBytes.ContainsKey(Id.Value)))
+        .Select(node => DropAsync(node.Worker, cancellationToken)));
 
     private async Task DropAsync(string worker, CancellationToken cancellationToken)
     {

@@ -72,6 +72,28 @@ public sealed class JobActorTests
     }
 
     [Fact]
+    public async Task Ledger_OfEveryAttempt_SumsToItsLease()
+    {
+        _control.Hear("worker-1");
+        await _control.JobAsync("j", job => job.Submit(ControlHarness.Spec()));
+        _control.Time.Advance(TimeSpan.FromMilliseconds(700));
+        _control.Hear("worker-0");
+        await _control.JobAsync("j", job => job.Dispatch());
+        await _control.JobAsync("j", job => job.Started(_control.LastReport()));
+        await _control.JobAsync("j", job => job.Heartbeat(_control.LastReport() with { StagingMs = 90_000, LoadingMs = 5 }));
+        await LoseLeaseAsync();
+        await _control.JobAsync("j", job => job.Started(_control.LastReport()));
+        _control.Time.Advance(TimeSpan.FromMilliseconds(1234));
+        await _control.JobAsync("j", job => job.Complete(_control.LastReport(Result) with { StagingMs = 200, LoadingMs = 30 }));
+
+        var attempts = (await _control.GetAsync("j"))!.Attempts;
+        Assert.All(attempts, attempt => Assert.Equal((attempt.EndedAt!.Value - attempt.PlacedAt).TotalMilliseconds, attempt.Ledger!.LeaseMs));
+        Assert.Equal([700L, 0L], attempts.Select(attempt => attempt.Ledger!.QueuedMs));
+        Assert.Equal((attempts[0].Ledger!.LeaseMs, 0L, 0L), (attempts[0].Ledger!.StagingMs, attempts[0].Ledger!.LoadingMs, attempts[0].Ledger!.BusyMs));
+        Assert.Equal((200L, 30L), (attempts[1].Ledger!.StagingMs, attempts[1].Ledger!.LoadingMs));
+    }
+
+    [Fact]
     public async Task Complete_SaidTwice_IsAcceptedTwiceAndCountsOnce()
     {
         await RunningAsync();
