@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Extensions;
+using Platform.DataPlane;
+using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
 using Platform.Local.FunctionsHost.Invocations;
 
@@ -19,6 +21,11 @@ internal sealed class EnvelopeHttpRunner(FunctionInvoker invoker, TimeProvider t
         {
             answer = await invoker.InvokeAsync(function, () => EnvelopeOf(request, function, values, body), context.RequestAborted);
             output = function.HttpOutput is { } binding ? HttpOutput.From(answer, binding.Name) : null;
+        }
+        catch (InvocationException exception) when (exception.InnerException is StorageException { Error: StorageError.Full })
+        {
+            await context.WriteProblemAsync(StatusCodes.Status507InsufficientStorage, ErrorCodes.StorageFull, exception.Message);
+            return;
         }
         catch (InvocationException)
         {

@@ -72,7 +72,7 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
             var answer = await supervisor.CallAsync(
                 generation => WithTimeoutAsync(function, generation, deadline => PostAsync(function, generation, invocationId, body, deadline), cancellationToken),
                 cancellationToken);
-            await outputs.BindAsync(function, answer, cancellationToken);
+            await BindAsync(function, answer, cancellationToken);
             foreach (var line in answer.Logs)
             {
                 logger.InvocationLog(function.Name, invocationId, line);
@@ -89,6 +89,19 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
         {
             logger.InvocationFailed(function.Name, invocationId, exception.Message);
             throw;
+        }
+    }
+
+    /// <summary>Whatever keeps an output from its queue fails the invocation: a full disk, a storage account that is away, a message that is too large.</summary>
+    private async Task BindAsync(FunctionDefinition function, EnvelopeResponse answer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await outputs.BindAsync(function, answer, cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            throw new InvocationException($"The outputs of function '{function.Name}' were not sent: {exception.Message}", exception);
         }
     }
 

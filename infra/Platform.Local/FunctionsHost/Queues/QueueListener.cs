@@ -9,6 +9,9 @@ internal sealed class QueueListener(FunctionDefinition function, string queueNam
     /// <summary>The lease of the storage extension; renewed at half-time.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
 
+    /// <summary>Least wait before a message that could not be settled is tried again: the reason, a full disk say, seldom goes away at once.</summary>
+    private static readonly TimeSpan SettlePause = TimeSpan.FromSeconds(1);
+
     private readonly HashSet<Task> _running = [];
 
     /// <summary>Works until <paramref name="stopping"/>, then lets running messages end until <paramref name="abort"/>.</summary>
@@ -89,8 +92,22 @@ internal sealed class QueueListener(FunctionDefinition function, string queueNam
         }
         catch (Exception exception)
         {
-            // The message stays; it comes back when its lease ends.
             logger.MessageNotSettled(message.Id, queue.Name, exception.Message);
+            await ReleaseAsync(queue, message.Id, lease);
+        }
+    }
+
+    /// <summary>Gives a message back early; where that fails too, it comes back when its lease ends.</summary>
+    private async Task ReleaseAsync(IMessageQueue queue, string id, MessageLease lease)
+    {
+        try
+        {
+            var delay = settings.VisibilityTimeout > SettlePause ? settings.VisibilityTimeout : SettlePause;
+            await queue.SetVisibilityAsync(id, lease.PopReceipt, delay, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            logger.MessageNotSettled(id, queue.Name, exception.Message);
         }
     }
 
