@@ -18,6 +18,11 @@ internal sealed class SubmitJobFunction(ControlClient control)
             return Refuse(Problem.Of(400, ErrorCodes.InvalidRequest, $"The job has {faults.Count} faults: {string.Join(" ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}", faults));
         }
 
+        if (spec.Model is { } model && await control.GetModelAsync(model, cancellationToken) is null)
+        {
+            throw CompletionRequest.UnknownModel(model);
+        }
+
         var id = spec.Id ?? Names.NewJobId();
         spec = spec with { Id = id };
         var answer = await control.SubmitJobAsync(id, spec, cancellationToken);

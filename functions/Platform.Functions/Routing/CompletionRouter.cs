@@ -21,6 +21,7 @@ internal sealed class CompletionRouter(
     ILogger<CompletionRouter> logger)
 {
     private static readonly TimeSpan ComeBack = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Completes when a worker's response headers are here: its first token exists, or it refused. A worker that is lost before that is replaced.</summary>
     /// <param name="request">The call.</param>
@@ -45,11 +46,11 @@ internal sealed class CompletionRouter(
     {
         var avoid = new List<string>();
         var hot = true;
-        var reason = "";
+        var refusals = 0;
         IDisposable? place = null;
         try
         {
-            for (var attempt = 1; attempt <= options.Value.MaxAttempts; attempt++)
+            while (true)
             {
                 var placing = time.GetTimestamp();
                 var worker = hot ? policy.Pick(await table.GetAsync(cancellationToken), request.Model, avoid) : null;
@@ -58,7 +59,7 @@ internal sealed class CompletionRouter(
                 {
                     hot = false;
                     place ??= held.TryEnter() ?? throw TooMany();
-                    (worker, manifest) = await PlaceAsync(request.Model, avoid, cancellationToken);
+                    (worker, manifest) = await PlaceAsync(request.Model, avoid, arrived, cancellationToken);
                 }
 
                 var placed = time.GetElapsedTime(placing);
@@ -67,19 +68,19 @@ internal sealed class CompletionRouter(
                 try
                 {
                     var response = await SendToAsync(worker, request, manifest, cancellationToken);
-                    if (await RefusesAsync(response, hot, cancellationToken) is not { } refusal || attempt == options.Value.MaxAttempts)
+                    if (await RefusesAsync(response, hot, cancellationToken) is not { } refusal || ++refusals == options.Value.MaxRefusals)
                     {
                         return new RoutedResponse(response, worker, queued, placed, call);
                     }
 
                     response.Dispose();
-                    reason = refusal;
+                    logger.WorkerLost(worker, request.Model, refusal);
                     AvoidUnlessForgotten(avoid, worker, response.StatusCode);
                 }
                 catch (DaprInvocationException exception) when (exception.IsTransport)
                 {
-                    reason = exception.Message;
-                    avoid.Add(worker);
+                    logger.WorkerLost(worker, request.Model, exception.Message);
+                    await LeaveOutAsync(avoid, worker, exception, request.Model, arrived, cancellationToken);
                 }
                 catch
                 {
@@ -89,15 +90,30 @@ internal sealed class CompletionRouter(
 
                 call.Dispose();
                 hot = false;
-                logger.WorkerLost(worker, request.Model, attempt, reason);
             }
         }
         finally
         {
             place?.Dispose();
         }
+    }
 
-        throw new ProblemException(Problem.Of(502, ErrorCodes.WorkerLost, $"No worker answered the call of model '{request.Model}' in {options.Value.MaxAttempts} attempts; tried {string.Join(", ", avoid)}. Last: {reason}"), ComeBack);
+    /// <summary>Leaves out a worker that could not be reached. Once all have been tried, gives them time to come back: a killed worker is started again within seconds.</summary>
+    private async Task LeaveOutAsync(List<string> avoid, string worker, DaprInvocationException lost, string model, long arrived, CancellationToken cancellationToken)
+    {
+        if (!avoid.Contains(worker))
+        {
+            avoid.Add(worker);
+            return;
+        }
+
+        if (time.GetElapsedTime(arrived) >= options.Value.WorkerPatience)
+        {
+            throw new ProblemException(Problem.Of(502, ErrorCodes.WorkerLost, $"No worker answered the call of model '{model}' within {options.Value.WorkerPatience.TotalSeconds:0} s; tried {string.Join(", ", avoid)}. Last: {lost.Message}"), ComeBack);
+        }
+
+        avoid.Clear();
+        await Task.Delay(RetryPause, time, cancellationToken);
     }
 
     /// <summary>A worker that forgot the model gets it again with the manifest; one that cannot take the call is left out.</summary>
@@ -109,21 +125,30 @@ internal sealed class CompletionRouter(
         }
     }
 
-    private async Task<(string Worker, ModelManifest Manifest)> PlaceAsync(string model, List<string> avoid, CancellationToken cancellationToken)
+    private async Task<(string Worker, ModelManifest Manifest)> PlaceAsync(string model, List<string> avoid, long arrived, CancellationToken cancellationToken)
     {
-        var answer = await control.EnsureReplicaAsync(model, avoid, cancellationToken);
-        if (answer.Manifest is null)
+        while (true)
         {
-            throw CompletionRequest.UnknownModel(model);
-        }
+            var answer = await control.EnsureReplicaAsync(model, avoid, cancellationToken);
+            if (answer.Manifest is null)
+            {
+                throw CompletionRequest.UnknownModel(model);
+            }
 
-        if (answer.Worker is null)
-        {
-            throw new ProblemException(Problem.Of(503, ErrorCodes.NoWorker, $"No worker can serve model '{model}': {answer.Reason}"), ComeBack);
-        }
+            if (answer.Worker is { } worker)
+            {
+                logger.ColdCall(model, worker, answer.Reason);
+                return (worker, answer.Manifest);
+            }
 
-        logger.ColdCall(model, answer.Worker, answer.Reason);
-        return (answer.Worker, answer.Manifest);
+            if (time.GetElapsedTime(arrived) >= options.Value.WorkerPatience)
+            {
+                throw new ProblemException(Problem.Of(503, ErrorCodes.NoWorker, $"No worker can serve model '{model}': {answer.Reason}"), ComeBack);
+            }
+
+            avoid.Clear();
+            await Task.Delay(RetryPause, time, cancellationToken);
+        }
     }
 
     private async Task<HttpResponseMessage> SendToAsync(string worker, CompletionRequest request, ModelManifest? manifest, CancellationToken cancellationToken)

@@ -18,8 +18,11 @@ internal sealed class RouterOptions
     /// <summary>Longest time from arrival to the first token; then 503. Default 200 s, below the 230 s of Azure's front end.</summary>
     public TimeSpan HoldLimit { get; set; } = TimeSpan.FromSeconds(200);
 
-    /// <summary>Workers tried in all for one call. Default 3.</summary>
-    public int MaxAttempts { get; set; } = 3;
+    /// <summary>Answers of 429 and 503, or of a model gone, after which the last one goes to the client. Default 3.</summary>
+    public int MaxRefusals { get; set; } = 3;
+
+    /// <summary>How long a call is held while no worker can be reached or can take it. Default 15 s.</summary>
+    public TimeSpan WorkerPatience { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>How long a call waits for control to come back. Default 10 s.</summary>
     public TimeSpan ControlPatience { get; set; } = TimeSpan.FromSeconds(10);
