@@ -12,7 +12,7 @@ public sealed class BadInputTests(RunningPlatform platform) : IClassFixture<Runn
     [InlineData("v1/completions", """{"model":"nobody","prompt":"hello"}""", 404, ErrorCodes.ModelNotFound, "nobody")]
     [InlineData("v1/completions", """{"model":"../etc","prompt":"hello"}""", 404, ErrorCodes.ModelNotFound, "../etc")]
     [InlineData("v1/completions", """{"model":"demo","prompt":""}""", 400, ErrorCodes.PromptEmpty, "")]
-    [InlineData("v1/completions", """{"model":"demo"}""", 400, ErrorCodes.PromptEmpty, "")]
+    [InlineData("v1/completions", """{"model":"demo"}""", 400, ErrorCodes.InvalidRequest, "prompt")]
     [InlineData("v1/completions", """{"prompt":"hello"}""", 400, ErrorCodes.InvalidRequest, "model")]
     [InlineData("v1/completions", """{"model":"demo","prompt":"hello","max_tokens":-1}""", 400, ErrorCodes.InvalidRequest, "max_tokens")]
     [InlineData("v1/completions", """{"model":"demo",""", 400, ErrorCodes.InvalidJson, "")]

@@ -78,6 +78,9 @@ public sealed class KillTests(RunningPlatform platform) : IClassFixture<RunningP
     {
         using var process = Process.GetProcessById(processId);
         process.Kill();
+
+        // Until the system has closed its sockets, a call may still be sent into the dying process.
+        process.WaitForExit();
     }
 
     private static void AssertGone(int processId) => Assert.False(Directory.Exists($"/proc/{processId}"), $"process {processId} is still there");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Platform.DataPlane;
 
 namespace Platform.Local.Cli;
 
@@ -49,6 +50,11 @@ internal static class RootVerb
         {
             await Console.Error.WriteLineAsync("platform: " + error.Message);
             return error.ExitCode;
+        }
+        catch (Exception error) when (error is StorageException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync("platform: " + error.Message);
+            return ExitCodes.Failed;
         }
         catch (OperationCanceledException)
         {
