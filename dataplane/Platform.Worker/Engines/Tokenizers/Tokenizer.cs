@@ -102,7 +102,6 @@ internal sealed class Tokenizer
             return;
         }
 
-        text = _model.Normalize(text);
         if (_model.AddPrefixSpace && !text.StartsWith(' '))
         {
             text = " " + text;

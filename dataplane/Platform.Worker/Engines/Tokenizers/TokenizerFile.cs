@@ -1,11 +1,10 @@
-using System.Text;
 using System.Text.Json;
 
 namespace Platform.Worker.Engines.Tokenizers;
 
 /// <summary>Reads <c>tokenizer.json</c> of the Hugging Face tokenizers library, as far as byte-level BPE needs it.</summary>
 /// <remarks>
-/// Taken: model <c>BPE</c> (merges as strings or pairs, <c>ignore_merges</c>); normalizers none, NFC, NFD, NFKC, NFKD; pre-tokenizers <c>ByteLevel</c>, and <c>Split</c> by a pattern followed by
+/// Taken: model <c>BPE</c> (merges as strings or pairs, <c>ignore_merges</c>); normalizers none and NFC (prompts are taken to be in NFC, as nearly all text is: the runtime cannot compose characters without ICU); pre-tokenizers <c>ByteLevel</c>, and <c>Split</c> by a pattern followed by
 /// <c>ByteLevel</c>; post-processors <c>ByteLevel</c> and <c>TemplateProcessing</c>; decoder <c>ByteLevel</c>. Anything else is refused by name, since ignoring it would give other tokens.
 /// </remarks>
 internal static class TokenizerFile
@@ -45,6 +44,7 @@ internal static class TokenizerFile
         var added = ReadAddedTokens(root);
         var (splitter, prefixSpace) = ReadPreTokenizer(root);
         var (prefix, suffix) = ReadPostProcessor(root);
+        CheckNormalizer(root);
         CheckDecoder(root);
         return new TokenizerModel(vocabulary, added)
         {
@@ -52,7 +52,6 @@ internal static class TokenizerFile
             IgnoreMerges = Flag(model, "ignore_merges"),
             Splitter = splitter,
             AddPrefixSpace = prefixSpace,
-            Normalize = ReadNormalizer(root),
             Prefix = prefix,
             Suffix = suffix,
         };
@@ -161,28 +160,16 @@ internal static class TokenizerFile
         return (pattern is null ? WordSplitter.None : WordSplitter.For(pattern), prefixSpace);
     }
 
-    private static Func<string, string> ReadNormalizer(JsonElement root)
+    private static void CheckNormalizer(JsonElement root)
     {
-        Func<string, string> normalize = static text => text;
         foreach (var step in Steps(root, "normalizer", "normalizers"))
         {
-            var form = TypeOf(step) switch
+            if (TypeOf(step) != "NFC")
             {
-                "NFC" => NormalizationForm.FormC,
-                "NFD" => NormalizationForm.FormD,
-                "NFKC" => NormalizationForm.FormKC,
-                "NFKD" => NormalizationForm.FormKD,
-                var type => throw EngineException.ModelInvalid($"tokenizer.json has the normalizer '{type}'; supported: none, NFC, NFD, NFKC, NFKD."),
-            };
-            var before = normalize;
-            normalize = text => WellFormed(before(text)).Normalize(form);
+                throw EngineException.ModelInvalid($"tokenizer.json has the normalizer '{TypeOf(step)}'; supported: none, NFC.");
+            }
         }
-
-        return normalize;
     }
-
-    /// <summary>Normalize refuses lone surrogates, which a prompt may well contain.</summary>
-    private static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 
     private static (List<int> Prefix, List<int> Suffix) ReadPostProcessor(JsonElement root)
     {

@@ -52,9 +52,6 @@ internal sealed class TokenizerModel
 
     public bool AddPrefixSpace { get; init; }
 
-    /// <summary>Unicode normalization of text outside added tokens.</summary>
-    public Func<string, string> Normalize { get; init; } = static text => text;
-
     /// <summary>Special tokens before an encoded text.</summary>
     public IReadOnlyList<int> Prefix { get; init; } = [];
 
