@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Platform.Worker.Engines.Kernels;
 
@@ -114,16 +115,17 @@ internal sealed unsafe class Kernel<TLanes>(SimdKind kind) : Kernel
         where TWeights : struct, IWeights
     {
         var rowBytes = (nint)columns * TWeights.WidthBytes;
-        var r = 0;
-        for (; r <= rows - 4; r += 4)
+        var fours = rows & ~3;
+        for (var o = outputBegin; o < outputEnd && fours > 0; o++)
         {
-            for (var o = outputBegin; o < outputEnd; o++)
+            // All rows of x per row of weights, so that weights come from memory once.
+            for (var four = 0; four < fours; four += 4)
             {
-                FourRows<TWeights>(weights + (o * rowBytes), columns, x + ((nint)r * columns), y + ((nint)r * yStride) + o, yStride);
+                FourRows<TWeights>(weights + (o * rowBytes), columns, x + ((nint)four * columns), y + ((nint)four * yStride) + o, yStride);
             }
         }
 
-        for (; r < rows; r++)
+        for (var r = fours; r < rows; r++)
         {
             var row = x + ((nint)r * columns);
             var target = y + ((nint)r * yStride);
@@ -149,6 +151,16 @@ internal sealed unsafe class Kernel<TLanes>(SimdKind kind) : Kernel
         nint c = 0;
         for (; c <= columns - LaneCount; c += LaneCount)
         {
+            if (Sse.IsSupported)
+            {
+                // Rows are too short for the processor to foresee the next four by itself.
+                var ahead = weights + (4 * rowBytes) + (4 * c * TWeights.WidthBytes);
+                Sse.Prefetch1(ahead);
+                Sse.Prefetch1(ahead + 64);
+                Sse.Prefetch1(ahead + 128);
+                Sse.Prefetch1(ahead + 192);
+            }
+
             var values = TLanes.Load(x + c);
             s0 = TLanes.MultiplyAdd(TWeights.Load<TLanes>(w0, c), values, s0);
             s1 = TLanes.MultiplyAdd(TWeights.Load<TLanes>(w1, c), values, s1);
