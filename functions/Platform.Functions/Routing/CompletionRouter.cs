@@ -12,6 +12,7 @@ namespace Platform.Functions.Routing;
 internal sealed class CompletionRouter(
     NodeTableCache table,
     PowerOfTwoChoicesPolicy policy,
+    RecentReplicas recent,
     CallsByWorker calls,
     HeldCalls held,
     ControlClient control,
@@ -53,7 +54,7 @@ internal sealed class CompletionRouter(
             while (true)
             {
                 var placing = time.GetTimestamp();
-                var worker = hot ? policy.Pick(await table.GetAsync(cancellationToken), request.Model, avoid) : null;
+                var worker = hot ? policy.Pick(await table.GetAsync(cancellationToken), request.Model, avoid) ?? recent.Find(request.Model) : null;
                 ModelManifest? manifest = null;
                 if (worker is null)
                 {
@@ -70,6 +71,7 @@ internal sealed class CompletionRouter(
                     var response = await SendToAsync(worker, request, manifest, cancellationToken);
                     if (await RefusesAsync(response, hot, cancellationToken) is not { } refusal || ++refusals == options.Value.MaxRefusals)
                     {
+                        Remember(request.Model, worker, response);
                         return new RoutedResponse(response, worker, queued, placed, call);
                     }
 
@@ -89,6 +91,7 @@ internal sealed class CompletionRouter(
                 }
 
                 call.Dispose();
+                recent.Forget(request.Model);
                 hot = false;
             }
         }
@@ -114,6 +117,14 @@ internal sealed class CompletionRouter(
 
         avoid.Clear();
         await Task.Delay(RetryPause, time, cancellationToken);
+    }
+
+    private void Remember(string model, string worker, HttpResponseMessage response)
+    {
+        if (response.IsSuccessStatusCode)
+        {
+            recent.Served(model, worker);
+        }
     }
 
     /// <summary>A worker that forgot the model gets it again with the manifest; one that cannot take the call is left out.</summary>

@@ -9,6 +9,9 @@ internal sealed class RouterOptions
     /// <summary>A table older than this is not used without asking first. Default 5 s.</summary>
     public TimeSpan TableStale { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a worker that has just served a model counts as having it, whatever the table says. Default 5 s.</summary>
+    public TimeSpan ReplicaMemory { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Longest wait for the table itself; then the old one serves. Default 2 s.</summary>
     public TimeSpan TableTimeout { get; set; } = TimeSpan.FromSeconds(2);
 

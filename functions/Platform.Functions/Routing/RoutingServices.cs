@@ -14,6 +14,7 @@ internal static class RoutingServices
         services.AddSingleton<NodeTableCache>();
         services.AddSingleton<CallsByWorker>();
         services.AddSingleton<PowerOfTwoChoicesPolicy>();
+        services.AddSingleton<RecentReplicas>();
         services.AddSingleton<HeldCalls>();
         services.AddSingleton<CompletionRouter>();
         services.AddSingleton<NodeProxy>();

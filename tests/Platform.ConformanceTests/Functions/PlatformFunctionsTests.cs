@@ -97,6 +97,36 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Completion_AfterAColdOne_GoesToTheSameWorkerThoughTheTableIsOld()
+    {
+        Nodes(("worker-0", "Absent"), ("worker-1", "Absent"));
+        Replica("worker-1");
+        _sidecar.On(CompletionAt("worker-1"), """{"text":"hi"}""");
+        await StartAsync();
+
+        using var cold = await CompleteAsync("""{"model":"m","prompt":"a"}""");
+        using var warm = await CompleteAsync("""{"model":"m","prompt":"a"}""");
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (cold.StatusCode, warm.StatusCode));
+        Assert.Single(_sidecar.Calls, call => call.EndsWith("EnsureReplica", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Completion_OfAModelThatItsWorkerForgot_GoesBackWithTheManifest()
+    {
+        Nodes(("worker-0", "Ready"));
+        Replica("worker-0");
+        _sidecar.On(CompletionAt("worker-0"), context => context.Request.Headers.ContainsKey(Routes.ManifestHeader)
+            ? FakeSidecar.WriteAsync(context, """{"text":"hi"}""")
+            : FakeSidecar.WriteAsync(context, """{"code":"model-not-found"}""", 404));
+        await StartAsync();
+
+        using var response = await CompleteAsync("""{"model":"m","prompt":"a"}""");
+
+        Assert.Equal("""{"text":"hi"}""", await response.Content.ReadAsStringAsync(Cancel));
+    }
+
+    [Fact]
     public async Task Completion_WhoseWorkerIsLost_IsServedByAnother()
     {
         Nodes(("worker-0", "Ready"));
