@@ -3,11 +3,12 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.ObjectStorage;
+using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme;
 
 /// <summary>A blob of an open tier: which chunks are here, which are on their way, who uses it.</summary>
-internal sealed class Blob : IDisposable
+internal sealed class Blob : IBudgetItem, IDisposable
 {
     private readonly NvmeTier _tier;
     private readonly Lock _gate = new();
@@ -45,6 +46,17 @@ internal sealed class Blob : IDisposable
     public BlobRecord Record { get; private set; }
 
     public BlobLayout Layout => Record.Layout;
+
+    public string Key => Record.Key;
+
+    public TierClass Class => Record.Class;
+
+    public long AllocatedBytes => Layout.AllocatedBytes;
+
+    public bool MayGo => Leases == 0 && Record.Durability != Durability.OnlyCopy;
+
+    /// <summary>Tries so far to copy an only copy to object storage, and what the last said.</summary>
+    public (int Tries, string? LastFailure) Upload { get; set; }
 
     public string FilePath => BlobLayout.PathOf(_tier.Options.Folder, Record.Id);
 
@@ -175,6 +187,71 @@ internal sealed class Blob : IDisposable
         await flight.Landed.WaitAsync(cancellationToken);
     }
 
+    /// <summary>Seals what <see cref="WriteAsync"/> wrote, together with other writes to the catalog.</summary>
+    public Task SealWrittenAsync(IReadOnlyList<DurableWrite> alsoCommit) => SealAsync(alsoCommit);
+
+    /// <summary>Takes the bytes of a new blob from a stream, chunks written while the next is read.</summary>
+    public async Task WriteAsync(Stream content, CancellationToken cancellationToken)
+    {
+        var writes = new List<Task>();
+        try
+        {
+            for (var index = 0; index < _states.Length; index++)
+            {
+                var length = Layout.LengthOf(index);
+                var buffer = await _tier.Buffers.RentAsync(cancellationToken);
+                var padded = buffer.Memory[..(int)AlignedMemory.RoundUp(length)];
+                try
+                {
+                    var count = await content.ReadAtLeastAsync(padded[..length], length, throwOnEndOfStream: false, cancellationToken);
+                    if (count < length)
+                    {
+                        throw new StorageException(StorageError.Truncated, $"Blob '{Key}': {Layout.OffsetOf(index) + count} bytes came, {Layout.LengthBytes} were announced.");
+                    }
+                }
+                catch
+                {
+                    buffer.Dispose();
+                    throw;
+                }
+
+                padded.Span[length..].Clear();
+                _crcs[index] = Checksum.Crc32C(padded.Span[..length]);
+                writes.Add(WriteChunkAsync(index, buffer, padded));
+            }
+        }
+        finally
+        {
+            await Task.WhenAll(writes);
+        }
+    }
+
+    /// <summary>Notes that an object holds a copy now.</summary>
+    public async Task ReplicateAsync(string objectKey, string etag)
+    {
+        var record = Record with { ObjectKey = objectKey, ETag = etag, Durability = Durability.Replicated };
+        if (!IsRemoved)
+        {
+            await _tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(Record.Id), record.Write())]);
+        }
+
+        Record = record;
+    }
+
+    private async Task WriteChunkAsync(int index, AlignedBuffer buffer, Memory<byte> padded)
+    {
+        using (buffer)
+        {
+            await _file!.WriteAsync(padded, Layout.OffsetOf(index));
+        }
+
+        lock (_gate)
+        {
+            _states[index] = ChunkState.Landed;
+            _landed++;
+        }
+    }
+
     /// <summary>Waits for what runs in the background.</summary>
     public async Task QuiesceAsync()
     {
@@ -250,6 +327,7 @@ internal sealed class Blob : IDisposable
             var crc = Checksum.Crc32C(destination.Span[..length]);
             CheckSameAsBefore(index, crc);
             flight.Arrive(destination[..length]);
+            _tier.Meter.Fetched(Class, length);
             await _file!.WriteAsync(destination, Layout.OffsetOf(index));
             Land(index, crc);
             flight.Leave();
@@ -352,7 +430,7 @@ internal sealed class Blob : IDisposable
         }
     }
 
-    private async Task SealAsync()
+    private async Task SealAsync(IReadOnlyList<DurableWrite>? alsoCommit = null)
     {
         _file!.SetLength(Layout.LengthBytes);
         await _file.SyncAsync();
@@ -363,6 +441,7 @@ internal sealed class Blob : IDisposable
             [
                 new(BlobLayout.RecordKey(Record.Id), record.Write()),
                 .. _tier.Catalog.Keys(BlobLayout.ChunkPrefix(Record.Id)).Select(key => new DurableWrite(key, null)),
+                .. alsoCommit ?? [],
             ]);
         }
 
@@ -400,25 +479,41 @@ internal sealed class Blob : IDisposable
             return await ReadWholeAsync(index, target);
         }
 
-        using var buffer = await _tier.Buffers.RentAsync(cancellationToken);
-        if (whole || _states[index] != ChunkState.Verified)
+        var verified = _states[index] == ChunkState.Verified;
+        if (verified && !whole && offsetInChunk % AlignedMemory.AlignmentBytes == 0 && IsAligned(target))
         {
-            var read = await ReadWholeAsync(index, buffer.Memory);
+            return await ReadPartAsync(index, offsetInChunk, target, target.Length);
+        }
+
+        using var buffer = await _tier.Buffers.RentAsync(cancellationToken);
+        long count;
+        if (whole || !verified)
+        {
+            count = await ReadWholeAsync(index, buffer.Memory);
             buffer.Memory.Span.Slice(offsetInChunk, target.Length).CopyTo(target.Span);
-            return read;
+            return count;
         }
 
         // A part of a chunk that was verified before: only the sectors around it.
         var first = offsetInChunk & ~(AlignedMemory.AlignmentBytes - 1);
         var window = buffer.Memory[..(int)AlignedMemory.RoundUp(offsetInChunk + target.Length - first)];
-        var count = await _file!.ReadAsync(window, Layout.OffsetOf(index) + first);
-        if (count < offsetInChunk - first + target.Length)
-        {
-            throw Damaged(index, "the file is shorter than the blob");
-        }
-
+        count = await ReadPartAsync(index, first, window, offsetInChunk - first + target.Length);
         window.Span.Slice(offsetInChunk - first, target.Length).CopyTo(target.Span);
         return count;
+    }
+
+    /// <summary>Reads sectors of a chunk that was verified before.</summary>
+    private async Task<long> ReadPartAsync(int index, int offsetInChunk, Memory<byte> target, int neededBytes)
+    {
+        try
+        {
+            var count = await _file!.ReadAsync(target, Layout.OffsetOf(index) + offsetInChunk);
+            return count >= neededBytes ? count : throw Damaged(index, "the file is shorter than the blob");
+        }
+        catch (IOException cause) when (cause is not StorageException)
+        {
+            throw StorageException.From(cause, $"Blob '{Record.Key}' cannot be read from '{FilePath}', offset {Layout.OffsetOf(index) + offsetInChunk}");
+        }
     }
 
     /// <summary>Reads a whole chunk to the beginning of aligned memory and checks it.</summary>
@@ -445,6 +540,7 @@ internal sealed class Blob : IDisposable
             var crc = Checksum.Crc32C(target.Span[..length]);
             if (crc != _crcs[index])
             {
+                _tier.Meter.Damaged(Class);
                 NvmeLog.ChunkDamaged(_tier.Logger, Record.Key, Layout.OffsetOf(index), FilePath, crc, _crcs[index]);
                 throw Damaged(index, $"checksum {crc:x8}, recorded {_crcs[index]:x8}");
             }

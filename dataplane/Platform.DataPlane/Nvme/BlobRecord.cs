@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme;
 
@@ -10,10 +11,12 @@ namespace Platform.DataPlane.Nvme;
 /// <param name="ETag">Which version of that.</param>
 /// <param name="LengthBytes">Its length.</param>
 /// <param name="ChunkBytes">Its chunk size.</param>
+/// <param name="Class">What it is for.</param>
+/// <param name="Durability">Where else its bytes are.</param>
 /// <param name="Crcs">CRC32C of every chunk once it is sealed; null before.</param>
-internal sealed record BlobRecord(long Id, string Key, string ObjectKey, string ETag, long LengthBytes, int ChunkBytes, uint[]? Crcs)
+internal sealed record BlobRecord(long Id, string Key, string ObjectKey, string ETag, long LengthBytes, int ChunkBytes, TierClass Class, Durability Durability, uint[]? Crcs)
 {
-    private const byte Format = 1;
+    private const byte Format = 2;
 
     public BlobLayout Layout { get; } = new(LengthBytes, ChunkBytes);
 
@@ -28,6 +31,8 @@ internal sealed record BlobRecord(long Id, string Key, string ObjectKey, string 
         writer.Write(ETag);
         writer.Write(LengthBytes);
         writer.Write(ChunkBytes);
+        writer.Write((byte)Class);
+        writer.Write((byte)Durability);
         writer.Write(Crcs is not null);
         if (Crcs is not null)
         {
@@ -41,12 +46,17 @@ internal sealed record BlobRecord(long Id, string Key, string ObjectKey, string 
     {
         using var reader = new BinaryReader(new MemoryStream(bytes, writable: false), Encoding.UTF8);
         var format = reader.ReadByte();
-        if (format != Format)
+        if (format is not (1 or Format))
         {
             throw new StorageException(StorageError.Version, $"A blob record has format {format}; this program reads format {Format}. Use the program that wrote the tier, or move its folder away.");
         }
 
-        var record = new BlobRecord(reader.ReadInt64(), reader.ReadString(), reader.ReadString(), reader.ReadString(), reader.ReadInt64(), reader.ReadInt32(), null);
+        var record = new BlobRecord(reader.ReadInt64(), reader.ReadString(), reader.ReadString(), reader.ReadString(), reader.ReadInt64(), reader.ReadInt32(), default, default, null);
+        if (format == Format)
+        {
+            record = record with { Class = (TierClass)reader.ReadByte(), Durability = (Durability)reader.ReadByte() };
+        }
+
         if (!reader.ReadBoolean())
         {
             return record;

@@ -1,4 +1,5 @@
 using Platform.DataPlane.ObjectStorage;
+using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme;
 
@@ -8,4 +9,8 @@ namespace Platform.DataPlane.Nvme;
 /// <param name="ObjectKey">The object's key in storage.</param>
 /// <param name="LengthBytes">The object's length.</param>
 /// <param name="ETag">The object's ETag. A blob with another one is another version: it is replaced.</param>
-public sealed record BlobSource(string Key, IObjectStorage Storage, string ObjectKey, long LengthBytes, string ETag);
+public sealed record BlobSource(string Key, IObjectStorage Storage, string ObjectKey, long LengthBytes, string ETag)
+{
+    /// <summary>What the blob is for: decides which share of the budget it counts against. Only the first to open a blob has a say.</summary>
+    public TierClass Class { get; init; } = TierClass.Weights;
+}

@@ -23,6 +23,12 @@ internal static partial class NvmeLog
     [LoggerMessage(3005, LogLevel.Warning, "Blob {Key}: progress could not be recorded; a restart fetches its chunks again: {Message}")]
     public static partial void ProgressNotRecorded(ILogger logger, string key, string message);
 
+    [LoggerMessage(3007, LogLevel.Information, "Blob {Key} is copied to object {ObjectKey}, ETag {ETag}")]
+    public static partial void Replicated(ILogger logger, string key, string objectKey, string etag);
+
+    [LoggerMessage(3008, LogLevel.Warning, "Blob {Key} could not be copied to object {ObjectKey} (try {Attempt}); it stays an only copy, and is tried again: {Message}")]
+    public static partial void UploadFailed(ILogger logger, string key, string objectKey, int attempt, string message);
+
     [LoggerMessage(3006, LogLevel.Warning, "Blob {Key} is dropped: {Reason}")]
     public static partial void Dropped(ILogger logger, string key, string reason);
 }

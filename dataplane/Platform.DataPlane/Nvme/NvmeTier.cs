@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using Microsoft.Extensions.Logging;
 using Platform.DataPlane.HostMemory;
+using Platform.DataPlane.ObjectStorage;
+using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme;
 
@@ -15,8 +17,12 @@ public sealed class NvmeTier : IAsyncDisposable
     private readonly SemaphoreSlim _admission = new(1);
     private readonly Dictionary<string, Blob> _blobs = new(StringComparer.Ordinal);
     private readonly HashSet<Blob> _leaving = [];
+    private readonly HashSet<Blob> _writing = [];
     private readonly Dictionary<string, string> _removals = new(StringComparer.Ordinal);
     private readonly Queue<string> _removalOrder = new();
+    private readonly TierBudget _budget;
+    private TaskCompletionSource _roomForOnlyCopies = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TierUploader? _uploader;
     private long _usedBytes;
     private long _nextId = 1;
     private long _clock;
@@ -30,6 +36,8 @@ public sealed class NvmeTier : IAsyncDisposable
         Logger = logger;
         Device = new DirectDevice(logger, options.FaultPoint);
         Buffers = new AlignedBufferPool(options.ChunkBytes, options.Buffers);
+        _budget = new TierBudget(LimitBytes, options.Shares);
+        Meter = new TierMeter(this);
     }
 
     /// <summary>Bytes that blobs take on the device.</summary>
@@ -46,6 +54,23 @@ public sealed class NvmeTier : IAsyncDisposable
 
     /// <summary>Bytes written to the device since the tier was opened, the catalog's not counted.</summary>
     public long DeviceBytesWritten => Device.BytesWritten;
+
+    /// <summary>Bytes of the catalog in memory.</summary>
+    public long CatalogBytes => Catalog.LiveBytes;
+
+    /// <summary>Bytes that are nowhere else.</summary>
+    public long OnlyCopyBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return OnlyCopies().Sum(blob => blob.AllocatedBytes);
+            }
+        }
+    }
+
+    internal TierMeter Meter { get; }
 
     internal NvmeTierOptions Options { get; }
 
@@ -139,20 +164,94 @@ public sealed class NvmeTier : IAsyncDisposable
                 return new(key, null, _removals.GetValueOrDefault(key, "It was not asked for since this tier was opened."), null, null, UsedBytes, LimitBytes);
             }
 
-            var order = Victims().ToList();
+            var order = _budget.VictimOrder(_clock).ToList();
             var rank = order.IndexOf(blob);
-            var before = order.Take(Math.Max(rank, 0)).Sum(victim => victim.Layout.AllocatedBytes);
+            var before = order.Take(Math.Max(rank, 0)).Sum(victim => victim.AllocatedBytes);
             var state = blob.IsSealed ? "whole and sealed" : $"{blob.LandedBytes} of {blob.Layout.LengthBytes} bytes have landed; it goes on where it stopped when it is read";
             return new(
                 key,
                 Describe(blob),
                 $"It was read from object '{blob.Record.ObjectKey}' and is {state}.",
-                rank < 0
+                blob.Record.Durability == Durability.OnlyCopy
+                    ? $"Nothing, while it is the only copy. Uploads tried: {blob.Upload.Tries}{(blob.Upload.LastFailure is { } failure ? $"; the last failed: {failure}" : "")}."
+                    : rank < 0
                     ? $"Nothing, while it has {blob.Leases} leases."
-                    : $"A new blob that needs more than the {LimitBytes - UsedBytes + before} bytes which are free or go before it: the blob that was leased longest ago goes first.",
+                    : $"A new blob that needs more than the {LimitBytes - UsedBytes + before} bytes which are free or go before it. In its class ({blob.Class}) S3-FIFO decides, between classes the cost of a miss times uses over age.",
                 rank < 0 ? null : rank,
                 UsedBytes,
                 LimitBytes);
+        }
+    }
+
+    /// <summary>Writes a blob that is nowhere else: acknowledged when it is durable on this node, and never evicted before an object holds a copy.</summary>
+    /// <param name="key">Its key; a blob that has it is replaced in the same instant in which the new one becomes durable.</param>
+    /// <param name="tierClass">What it is for.</param>
+    /// <param name="content">Its bytes, from front to back.</param>
+    /// <param name="lengthBytes">Exactly how many.</param>
+    /// <param name="cancellationToken">Stops the writing; nothing remains of it then.</param>
+    /// <exception cref="StorageException"><see cref="StorageError.Full"/>: no room, or too many only copies and no uploads; <see cref="StorageError.Truncated"/>: fewer bytes than announced.</exception>
+    public async Task PutAsync(string key, TierClass tierClass, Stream content, long lengthBytes, CancellationToken cancellationToken = default)
+    {
+        Platform.DataPlane.ObjectStorage.ObjectKey.ThrowIfInvalid(key);
+        ArgumentNullException.ThrowIfNull(content);
+        ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
+        var blob = await ReserveAsync(key, tierClass, lengthBytes, cancellationToken);
+        try
+        {
+            blob.OpenFile(create: true);
+            Posix.SyncFolder(Path.Combine(Options.Folder, "blobs"));
+            await blob.WriteAsync(content, cancellationToken);
+            await PublishAsync(blob);
+        }
+        catch (Exception cause)
+        {
+            lock (_gate)
+            {
+                _writing.Remove(blob);
+                _budget.Remove(blob);
+            }
+
+            await UndoAdmissionAsync(blob);
+            if (cause is (IOException or UnauthorizedAccessException) and not StorageException)
+            {
+                throw StorageException.From(cause, $"Blob '{key}' of {lengthBytes} bytes cannot be written to the tier at '{Options.Folder}'");
+            }
+
+            throw;
+        }
+
+        _uploader?.Wake();
+    }
+
+    /// <summary>Starts to copy only copies to object storage, those of earlier runs included, one after the other, until the tier is disposed. A copy that fails is tried again with growing pauses.</summary>
+    /// <param name="storage">Where to.</param>
+    /// <param name="objectKeyOf">The object's key for a blob's key.</param>
+    public void StartUploads(IObjectStorage storage, Func<string, string> objectKeyOf)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _uploader ??= new TierUploader(this, storage, objectKeyOf);
+        }
+    }
+
+    /// <summary>Completes when no blob is an only copy any more.</summary>
+    public async Task WhenUploadedAsync(CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            Task uploaded;
+            lock (_gate)
+            {
+                if (!OnlyCopies().Any())
+                {
+                    return;
+                }
+
+                uploaded = _roomForOnlyCopies.Task;
+            }
+
+            await uploaded.WaitAsync(cancellationToken);
         }
     }
 
@@ -224,7 +323,12 @@ public sealed class NvmeTier : IAsyncDisposable
             }
 
             _disposed = true;
-            blobs = [.. _blobs.Values, .. _leaving];
+            blobs = [.. _blobs.Values, .. _leaving, .. _writing];
+        }
+
+        if (_uploader is not null)
+        {
+            await _uploader.DisposeAsync();
         }
 
         foreach (var blob in blobs)
@@ -236,6 +340,7 @@ public sealed class NvmeTier : IAsyncDisposable
         await Catalog.DisposeAsync();
         Device.Dispose();
         Buffers.Dispose();
+        Meter.Dispose();
         _lock.Dispose();
     }
 
@@ -266,6 +371,12 @@ public sealed class NvmeTier : IAsyncDisposable
 
     private BlobLease Lease(Blob blob, BlobSource? source)
     {
+        if (blob.LastUsed > 0)
+        {
+            _budget.Touch(blob);
+        }
+
+        Meter.Opened(blob.Class, hit: blob.IsSealed);
         blob.Leases++;
         blob.LastUsed = ++_clock;
         return new BlobLease(this, blob, source);
@@ -282,12 +393,17 @@ public sealed class NvmeTier : IAsyncDisposable
 
         if (old is not null)
         {
+            if (old.Record.Durability == Durability.OnlyCopy)
+            {
+                throw new StorageException(StorageError.Changed, $"Blob '{source.Key}' was written here and is not yet in object storage; object '{source.ObjectKey}' is another version. Wait for its upload, or remove it.");
+            }
+
             await RemoveAsync(old, $"object '{source.ObjectKey}' changed: ETag {source.ETag}, the blob had {old.Record.ETag}");
         }
 
         var layout = new BlobLayout(source.LengthBytes, Options.ChunkBytes);
-        await MakeRoomAsync(source, layout.AllocatedBytes);
-        var blob = new Blob(this, new BlobRecord(_nextId++, source.Key, source.ObjectKey, source.ETag, source.LengthBytes, layout.ChunkBytes, null));
+        await MakeRoomAsync(source.Key, source.Class, layout.AllocatedBytes);
+        var blob = new Blob(this, new BlobRecord(_nextId++, source.Key, source.ObjectKey, source.ETag, source.LengthBytes, layout.ChunkBytes, source.Class, Durability.Recoverable, null));
         Interlocked.Add(ref _usedBytes, layout.AllocatedBytes);
         try
         {
@@ -305,8 +421,97 @@ public sealed class NvmeTier : IAsyncDisposable
         lock (_gate)
         {
             _blobs.Add(source.Key, blob);
+            _budget.Add(blob);
             return Lease(blob, source);
         }
+    }
+
+    /// <summary>Takes room for an only copy, waiting for uploads if need be. Others are admitted meanwhile.</summary>
+    private async Task<Blob> ReserveAsync(string key, TierClass tierClass, long lengthBytes, CancellationToken cancellationToken)
+    {
+        var layout = new BlobLayout(lengthBytes, Options.ChunkBytes);
+        while (true)
+        {
+            await _admission.WaitAsync(cancellationToken);
+            Task room;
+            try
+            {
+                if (HasRoomForOnlyCopy(key, layout.AllocatedBytes, out room))
+                {
+                    await MakeRoomAsync(key, tierClass, layout.AllocatedBytes);
+                    var blob = new Blob(this, new BlobRecord(_nextId++, key, "", "", lengthBytes, layout.ChunkBytes, tierClass, Durability.OnlyCopy, null));
+                    lock (_gate)
+                    {
+                        Interlocked.Add(ref _usedBytes, layout.AllocatedBytes);
+                        _writing.Add(blob);
+                        _budget.Add(blob);
+                    }
+
+                    return blob;
+                }
+            }
+            finally
+            {
+                _admission.Release();
+            }
+
+            Meter.WriterWaits();
+            await room.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Seals a written blob and puts it in the place of one with the same key, in one commit. A crash before that leaves a file without a record.</summary>
+    private async Task PublishAsync(Blob blob)
+    {
+        await _admission.WaitAsync(CancellationToken.None);
+        try
+        {
+            Blob? old;
+            lock (_gate)
+            {
+                _blobs.TryGetValue(blob.Key, out old);
+            }
+
+            await blob.SealWrittenAsync(old is null ? [] : [new DurableWrite(BlobLayout.RecordKey(old.Record.Id), null)]);
+            if (old is not null)
+            {
+                await RemoveAsync(old, "it was written anew");
+            }
+
+            lock (_gate)
+            {
+                _writing.Remove(blob);
+                _blobs.Add(blob.Key, blob);
+                blob.LastUsed = ++_clock;
+            }
+        }
+        finally
+        {
+            _admission.Release();
+        }
+    }
+
+    /// <summary>An only copy that waits for its upload; null if there is none. It is leased for the caller.</summary>
+    internal BlobLease? NextUpload(out Blob? blob)
+    {
+        lock (_gate)
+        {
+            blob = _disposed ? null : OnlyCopies().Except(_writing).MinBy(copy => copy.Record.Id);
+            return blob is null ? null : Lease(blob, null);
+        }
+    }
+
+    /// <summary>Lets writers go on that waited for an upload.</summary>
+    internal void Uploaded()
+    {
+        TaskCompletionSource waiting;
+        lock (_gate)
+        {
+            waiting = _roomForOnlyCopies;
+            _roomForOnlyCopies = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        waiting.SetResult();
     }
 
     private async Task UndoAdmissionAsync(Blob blob)
@@ -326,43 +531,77 @@ public sealed class NvmeTier : IAsyncDisposable
         }
     }
 
-    private async Task MakeRoomAsync(BlobSource source, long neededBytes)
+    private async Task MakeRoomAsync(string key, TierClass tierClass, long neededBytes)
     {
-        while (UsedBytes + neededBytes > LimitBytes)
+        while (true)
         {
             Blob? victim;
-            long leasedBytes;
+            long inUse;
+            long onlyCopies;
             lock (_gate)
             {
-                victim = neededBytes > LimitBytes ? null : Victims().FirstOrDefault();
-                leasedBytes = _blobs.Values.Concat(_leaving).Where(blob => blob.Leases > 0).Sum(blob => blob.Layout.AllocatedBytes);
+                // What is removed but still read takes room as well.
+                if (UsedBytes + neededBytes <= LimitBytes && _budget.Fits(tierClass, neededBytes))
+                {
+                    return;
+                }
+
+                victim = (Blob?)_budget.PickVictim(tierClass, neededBytes, _clock);
+                inUse = _blobs.Values.Concat(_leaving).Where(blob => blob.Leases > 0).Sum(blob => blob.AllocatedBytes);
+                onlyCopies = OnlyCopies().Sum(blob => blob.AllocatedBytes);
             }
 
             if (victim is null)
             {
                 throw new StorageException(
                     StorageError.Full,
-                    $"Blob '{source.Key}' needs {neededBytes} bytes; the tier at '{Options.Folder}' has {LimitBytes - UsedBytes} of {LimitBytes} free and {leasedBytes} in use. Raise the limit, or use fewer blobs at once.");
+                    $"Blob '{key}' needs {neededBytes} bytes; the tier at '{Options.Folder}' has {LimitBytes - UsedBytes} of {LimitBytes} free, {inUse} in use and {onlyCopies} that are only copies; "
+                    + $"class {tierClass} has {_budget.BytesOf(tierClass)} of at most {_budget.CeilingOf(tierClass)}. Raise the limit, or use fewer blobs at once.");
             }
 
-            await RemoveAsync(victim, $"room was needed for '{source.Key}' ({neededBytes} bytes)", onlyIfUnused: true);
+            await RemoveAsync(victim, $"room was needed for '{key}' ({neededBytes} bytes, {tierClass})", onlyIfUnused: true);
         }
     }
 
-    /// <summary>Blobs that may go, the first to go first. Under the gate.</summary>
-    private IEnumerable<Blob> Victims() => _blobs.Values.Where(blob => blob.Leases == 0).OrderBy(blob => blob.LastUsed);
+    private IEnumerable<Blob> OnlyCopies() => _blobs.Values.Concat(_writing).Where(blob => blob.Record.Durability == Durability.OnlyCopy);
+
+    /// <summary>True if a new only copy fits under its limit; else <paramref name="room"/> is what to wait for. Writers are slowed here, before the tier overflows.</summary>
+    private bool HasRoomForOnlyCopy(string key, long neededBytes, out Task room)
+    {
+        var limit = Options.OnlyCopyLimitBytes ?? (LimitBytes / 2);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            var bytes = OnlyCopies().Sum(blob => blob.AllocatedBytes);
+            room = _roomForOnlyCopies.Task;
+            if (bytes + neededBytes <= limit)
+            {
+                return true;
+            }
+
+            if (_uploader is null || neededBytes > limit)
+            {
+                throw new StorageException(
+                    StorageError.Full,
+                    $"Blob '{key}' needs {neededBytes} bytes as an only copy; the tier at '{Options.Folder}' holds {bytes} of at most {limit} such bytes{(_uploader is null ? " and nothing uploads them" : "")}. Start uploads, or raise {nameof(NvmeTierOptions.OnlyCopyLimitBytes)}.");
+            }
+
+            return false;
+        }
+    }
 
     private async Task RemoveAsync(Blob blob, string reason, bool onlyIfUnused = false)
     {
         lock (_gate)
         {
-            if (onlyIfUnused && blob.Leases > 0)
+            if (blob.IsRemoved || (onlyIfUnused && blob.Leases > 0))
             {
                 return;
             }
 
             blob.IsRemoved = true;
             _blobs.Remove(blob.Record.Key);
+            _budget.Remove(blob);
             _leaving.Add(blob);
             blob.Leases++;
             Remember(blob.Record.Key, $"It was dropped at {Options.Time.GetUtcNow():u}: {reason}.");
@@ -383,6 +622,7 @@ public sealed class NvmeTier : IAsyncDisposable
             {
                 _leaving.Remove(blob);
                 _blobs.TryAdd(blob.Record.Key, blob);
+                _budget.Add(blob);
                 blob.IsRemoved = false;
                 blob.Leases--;
             }
@@ -391,6 +631,7 @@ public sealed class NvmeTier : IAsyncDisposable
         }
 
         NvmeLog.Evicted(Logger, blob.Record.Key, blob.Record.LengthBytes, reason);
+        Meter.Evicted(blob.Class, blob.AllocatedBytes);
         Release(blob);
     }
 
@@ -432,7 +673,7 @@ public sealed class NvmeTier : IAsyncDisposable
     }
 
     private TierBlob Describe(Blob blob) =>
-        new(blob.Record.Key, blob.Layout.LengthBytes, blob.LandedBytes, blob.Layout.AllocatedBytes, blob.IsSealed, blob.Leases, blob.Record.ObjectKey, blob.Record.ETag);
+        new(blob.Record.Key, blob.Layout.LengthBytes, blob.LandedBytes, blob.Layout.AllocatedBytes, blob.IsSealed, blob.Leases, blob.Record.ObjectKey, blob.Record.ETag, blob.Class, blob.Record.Durability);
 
     private async Task RecoverAsync()
     {
@@ -455,6 +696,7 @@ public sealed class NvmeTier : IAsyncDisposable
             }
 
             known.Add(blob.FilePath);
+            _budget.Add(blob);
             blob.LastUsed = ++_clock;
             _usedBytes += record.Layout.AllocatedBytes;
             blob.SealIfWhole();
@@ -496,7 +738,7 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Evicts until a limit that was lowered since the last time holds.</summary>
     private async Task ShrinkAsync()
     {
-        while (UsedBytes > LimitBytes && Victims().FirstOrDefault() is { } victim)
+        while (UsedBytes > LimitBytes && _budget.PickVictim(TierClass.Shards, 0, _clock) is Blob victim)
         {
             await RemoveAsync(victim, "the tier was opened with a lower limit");
         }

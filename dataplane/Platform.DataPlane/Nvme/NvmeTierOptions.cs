@@ -1,3 +1,5 @@
+using Platform.DataPlane.Tiering;
+
 namespace Platform.DataPlane.Nvme;
 
 /// <summary>Settings of an <see cref="NvmeTier"/>.</summary>
@@ -18,6 +20,12 @@ public sealed record NvmeTierOptions
     /// <summary>Chunk buffers of the tier: bounds its memory and the chunks in flight. Default 8, at least 2.</summary>
     public int Buffers { get; init; } = 8;
 
+    /// <summary>Floor and ceiling per class. Default: none, all classes share the limit.</summary>
+    public IReadOnlyDictionary<TierClass, ClassShare> Shares { get; init; } = new Dictionary<TierClass, ClassShare>();
+
+    /// <summary>Most bytes that may be only copies. A writer beyond it waits while uploads make room, and is refused if nothing uploads. Default: half of the limit.</summary>
+    public long? OnlyCopyLimitBytes { get; init; }
+
     /// <summary>When checksums are compared. Default <see cref="VerificationPolicy.Always"/>.</summary>
     public VerificationPolicy Verification { get; init; } = VerificationPolicy.Always;
 
@@ -35,6 +43,11 @@ public sealed record NvmeTierOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(ChunkBytes, 4096);
         ArgumentOutOfRangeException.ThrowIfNotEqual(ChunkBytes % 4096, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(Buffers, 2);
+        if (Shares.Values.Sum(share => share.FloorBytes) > LimitBytes - MetadataBytes || Shares.Any(share => share.Value.FloorBytes > share.Value.CeilingBytes))
+        {
+            throw new ArgumentException($"The floors of {nameof(Shares)} must fit {nameof(LimitBytes)} - {nameof(MetadataBytes)} together, and none may be above its ceiling.", nameof(Shares));
+        }
+
         return this with { Folder = Path.GetFullPath(Folder) };
     }
 }

@@ -1,3 +1,5 @@
+using Platform.DataPlane.Tiering;
+
 namespace Platform.DataPlane.Nvme;
 
 /// <summary>One blob as <see cref="NvmeTier.ListAsync"/> and <see cref="NvmeTier.Explain"/> describe it.</summary>
@@ -9,7 +11,9 @@ namespace Platform.DataPlane.Nvme;
 /// <param name="Leases">Who uses it now.</param>
 /// <param name="ObjectKey">Where it comes from.</param>
 /// <param name="ETag">Which version of that.</param>
-public sealed record TierBlob(string Key, long LengthBytes, long LandedBytes, long AllocatedBytes, bool Sealed, int Leases, string ObjectKey, string ETag);
+/// <param name="Class">What it is for.</param>
+/// <param name="Durability">Where else its bytes are.</param>
+public sealed record TierBlob(string Key, long LengthBytes, long LandedBytes, long AllocatedBytes, bool Sealed, int Leases, string ObjectKey, string ETag, TierClass Class, Durability Durability);
 
 /// <summary>Why a key is, or is not, in the tier.</summary>
 /// <param name="Key">The key.</param>

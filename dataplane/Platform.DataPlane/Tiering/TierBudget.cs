@@ -1,0 +1,85 @@
+namespace Platform.DataPlane.Tiering;
+
+/// <summary>The one byte budget of a tier: who takes what, and who goes when room is needed.</summary>
+/// <remarks>
+/// A newcomer may take what is free. When its class is at its ceiling, its own class makes room; otherwise every class above its floor offers the blob that its queue
+/// would let go, and the cheapest to lose goes: cost of a miss x chance of reuse, seen as uses over age. Not thread-safe.
+/// </remarks>
+internal sealed class TierBudget
+{
+    private readonly Dictionary<TierClass, S3FifoQueue> _queues = Enum.GetValues<TierClass>().ToDictionary(tierClass => tierClass, _ => new S3FifoQueue());
+    private readonly IReadOnlyDictionary<TierClass, ClassShare> _shares;
+    private readonly long _limitBytes;
+
+    public TierBudget(long limitBytes, IReadOnlyDictionary<TierClass, ClassShare> shares)
+    {
+        _limitBytes = limitBytes;
+        _shares = shares;
+    }
+
+    /// <summary>Bytes of all classes.</summary>
+    public long UsedBytes => _queues.Values.Sum(queue => queue.Bytes);
+
+    /// <summary>Bytes of one class.</summary>
+    public long BytesOf(TierClass tierClass) => _queues[tierClass].Bytes;
+
+    /// <summary>Most that a class may have.</summary>
+    public long CeilingOf(TierClass tierClass) => Math.Min(_limitBytes, ShareOf(tierClass).CeilingBytes);
+
+    public void Add(IBudgetItem item) => _queues[item.Class].Add(item);
+
+    public void Remove(IBudgetItem item) => _queues[item.Class].Remove(item);
+
+    public void Touch(IBudgetItem item) => _queues[item.Class].Touch(item);
+
+    /// <summary>True if so many bytes of a class can be added as things are.</summary>
+    public bool Fits(TierClass tierClass, long bytes) => UsedBytes + bytes <= _limitBytes && BytesOf(tierClass) + bytes <= CeilingOf(tierClass);
+
+    /// <summary>Who goes next to make room for so many bytes of a class; null if nobody may.</summary>
+    public IBudgetItem? PickVictim(TierClass newcomer, long bytes, long now)
+    {
+        if (bytes > CeilingOf(newcomer))
+        {
+            return null;
+        }
+
+        if (BytesOf(newcomer) + bytes > CeilingOf(newcomer))
+        {
+            return _queues[newcomer].NextVictim(item => item.MayGo);
+        }
+
+        IBudgetItem? cheapest = null;
+        foreach (var (tierClass, queue) in _queues)
+        {
+            var victim = queue.NextVictim(item => item.MayGo && (tierClass == newcomer || queue.Bytes - item.AllocatedBytes >= ShareOf(tierClass).FloorBytes));
+            if (victim is not null && (cheapest is null || ValueOf(victim, now) < ValueOf(cheapest, now)))
+            {
+                cheapest = victim;
+            }
+        }
+
+        return cheapest;
+    }
+
+    /// <summary>Everything that may go, the first to go first, as far as that can be said before it is known who comes.</summary>
+    public IEnumerable<IBudgetItem> VictimOrder(long now) =>
+        _queues.Values
+            .SelectMany(queue => queue.VictimOrder(item => item.MayGo).Index())
+            .OrderBy(victim => victim.Index)
+            .ThenBy(victim => ValueOf(victim.Item, now))
+            .Select(victim => victim.Item);
+
+    private double ValueOf(IBudgetItem item, long now) =>
+        MissCost(item.Class) * (1.0 + _queues[item.Class].UsesOf(item)) / (1.0 + Math.Max(0, now - item.LastUsed));
+
+    /// <summary>What a byte that is missed costs, relative to a byte of training data, which is fetched ahead of its use: nobody waits for it.</summary>
+    private static double MissCost(TierClass tierClass) => tierClass switch
+    {
+        TierClass.Weights => 4,
+        TierClass.Context => 3,
+        TierClass.Checkpoints => 2,
+        _ => 1,
+    };
+
+    private ClassShare ShareOf(TierClass tierClass) => _shares.GetValueOrDefault(tierClass) ?? new ClassShare();
+}
