@@ -5,6 +5,7 @@ using Platform.DataPlane.Nvme;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Weights;
 using Platform.Jobs;
+using Platform.Jobs.Telemetry;
 using Platform.Worker;
 using Platform.Worker.Http;
 using Platform.Worker.Jobs;
@@ -33,6 +34,8 @@ builder.Services.AddDapr();
 // Who this node is, and what it stores.
 builder.Services.AddSingleton(services => new WorkerNode(name, services.GetRequiredService<IOptions<WorkerOptions>>()));
 builder.Services.AddSingleton<NodeChanges>();
+builder.Services.AddSingleton<WorkerMetrics>();
+builder.Services.AddSingleton(new PrometheusPage(WorkerMetrics.MeterName));
 builder.Services.AddSingleton<IObjectStorage>(services =>
     new CountingObjectStorage(new DirectoryObjectStorage(services.GetRequiredService<WorkerNode>().ObjectStorageRoot), ObjectStorageCounters.Process));
 builder.Services.AddSingleton<OpenTier>();
@@ -70,6 +73,7 @@ Supervision.StopWithSupervisor(app.Lifetime.StopApplication);
 try
 {
     await app.Services.GetRequiredService<OpenTier>().OpenAsync(app.Lifetime.ApplicationStopping);
+    app.Services.GetRequiredService<WorkerMetrics>().Map(app, app.Services.GetRequiredService<PrometheusPage>());
     await app.RunAsync();
     return 0;
 }

@@ -15,6 +15,7 @@ internal sealed class CompletionEndpoints(
     IModelManifests manifests,
     InFlightCalls inFlight,
     WorkerNode node,
+    WorkerMetrics metrics,
     TimeProvider time,
     IOptions<WorkerOptions> options,
     ILogger<CompletionEndpoints> logger)
@@ -34,6 +35,7 @@ internal sealed class CompletionEndpoints(
     private async Task RunAsync(HttpContext context, CompletionCall call)
     {
         var cancelled = context.RequestAborted;
+        var arrived = time.GetTimestamp();
         using var place = inFlight.TryEnter(options.Value.MaxInFlight)
             ?? throw new RequestException(ErrorCodes.TooManyRequests, $"{options.Value.MaxInFlight} calls run or wait on {node.Name} already. Try again in a second.");
         using var lease = await models.AcquireAsync(await manifests.FindAsync(context, call.Model, cancelled), cancelled);
@@ -49,6 +51,7 @@ internal sealed class CompletionEndpoints(
             new(ServerTiming.Loaded, lease.Loading),
             new(ServerTiming.FirstToken, time.GetElapsedTime(ready)),
         ]);
+        metrics.FirstToken(time.GetElapsedTime(arrived), lease.Staged + lease.Loading > TimeSpan.Zero);
         var headers = context.Response.Headers;
         headers[ServerTiming.Header] = timing;
         headers[Routes.ObjectStoreBytesHeader] = lease.ObjectStoreBytes.ToString();
@@ -61,10 +64,12 @@ internal sealed class CompletionEndpoints(
         try
         {
             await (call.Stream ? StreamAsync(context, shape, answer, call.IncludeUsage) : WriteWholeAsync(context, shape, answer));
+            metrics.CallEnded(answer.BrokeOff ? "broken" : "completed", answer.Count);
             HttpLog.Completed(logger, id, call.Model, promptTokens, answer.Count, CompletionShape.NameOf(answer.Finish) ?? "no reason", lease.ObjectStoreBytes, lease.NvmeBytes, timing);
         }
         catch (OperationCanceledException) when (cancelled.IsCancellationRequested)
         {
+            metrics.CallEnded("left", answer.Count);
             HttpLog.GivenUp(logger, id, call.Model, answer.Count);
         }
     }
@@ -113,6 +118,7 @@ internal sealed class CompletionEndpoints(
         {
             // The status is gone; the error takes the place of a chunk, as OpenAI's clients expect it.
             var problem = RequestFault.ProblemOf(fault) ?? Problem.Of(500, ErrorCodes.Internal, "The generation broke off; the worker's log has the reason.");
+            answer.BrokeOff = true;
             HttpLog.BrokeOff(logger, shape.Id, shape.Model, answer.Count, fault.Message);
             await WriteEventAsync(context, JsonSerializer.SerializeToUtf8Bytes(new StreamError(problem.Error), OpenAiJson.Default.StreamError));
         }
@@ -153,6 +159,8 @@ internal sealed class CompletionEndpoints(
         public FinishReason? Finish { get; private set; }
 
         public int Count { get; private set; }
+
+        public bool BrokeOff { get; set; }
 
         public Usage Usage => new(promptTokens, Count, promptTokens + Count);
 

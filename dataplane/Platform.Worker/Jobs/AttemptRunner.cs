@@ -7,7 +7,7 @@ using Platform.Worker.Http;
 namespace Platform.Worker.Jobs;
 
 /// <summary>Runs one attempt from the first report to the last: nothing is done before <c>Started</c> is accepted, and nothing counts before <c>Complete</c> is.</summary>
-internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseReporter reporter, AttemptLogs logs, WorkerNode node, TimeProvider time, ILogger<AttemptRunner> logger)
+internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseReporter reporter, AttemptLogs logs, WorkerNode node, WorkerMetrics metrics, TimeProvider time, ILogger<AttemptRunner> logger)
 {
     /// <summary>Between two tries of a report that did not arrive.</summary>
     private static readonly TimeSpan RetryReport = TimeSpan.FromMilliseconds(300);
@@ -63,6 +63,13 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
                 log.Write(answer.Cancel ? "The job was cancelled." : "This attempt's lease is void; its work is dropped.");
             }
 
+            metrics.AttemptEnded(answer switch
+            {
+                null => "stopped",
+                { Accepted: false } => "refused",
+                { State: JobState.Succeeded } => "succeeded",
+                _ => "failed",
+            });
             if (answer is not null)
             {
                 await CleanUpAsync(context, answer);

@@ -47,6 +47,10 @@ public sealed class JobsOverProcessesTests : IAsyncLifetime
 
         Assert.Equal(JobState.Succeeded, status.State);
         Assert.Equal(Enumerable.Range(0, 6), await IndexesAsync(status));
+        using var metrics = await Platform.Invoker.SendAsync(Platform.Invoker.CreateInvokeMethodRequest(HttpMethod.Get, status.Attempts[0].Worker, "metrics"), HttpCompletionOption.ResponseContentRead, Cancelled);
+        var page = await metrics.Content.ReadAsStringAsync(Cancelled);
+        Assert.Contains("platform_worker_job_attempts_total{outcome=\"succeeded\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("# TYPE platform_worker_object_storage_read_bytes_total counter\n", page, StringComparison.Ordinal);
     }
 
     [Fact]

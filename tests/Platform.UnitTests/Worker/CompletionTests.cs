@@ -39,7 +39,7 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         builder.Services.AddSingleton<TimeProvider>(_time);
         builder.Services.AddSingleton(Options.Create(new WorkerOptions { Home = Path.GetTempPath(), DeviceCapacityBytes = 1000, MaxInFlight = 2 }));
         builder.Services.AddSingleton(services => new WorkerNode("worker-0", services.GetRequiredService<IOptions<WorkerOptions>>()));
-        builder.Services.AddSingleton<NodeChanges>().AddSingleton<ResidentModels>().AddSingleton<InFlightCalls>().AddSingleton<CompletionEndpoints>();
+        builder.Services.AddSingleton<NodeChanges>().AddSingleton<WorkerMetrics>().AddSingleton<ResidentModels>().AddSingleton<InFlightCalls>().AddSingleton<CompletionEndpoints>();
         builder.Services.AddSingleton<IModelLoader>(_loader).AddSingleton<IModelManifests>(this);
         _app = builder.Build();
         _app.UseMiddleware<ProblemMiddleware>();

@@ -16,6 +16,7 @@ public sealed class JobRunTests : IAsyncDisposable
     private readonly FakeReporter _reporter = new();
     private readonly FakeLoader _loader;
     private readonly NodeChanges _changes = new();
+    private readonly WorkerMetrics _metrics = new();
     private readonly ResidentModels _models;
     private readonly AttemptRunner _runner;
     private readonly AttemptLogs _logs;
@@ -28,7 +29,7 @@ public sealed class JobRunTests : IAsyncDisposable
         _loader = new FakeLoader(_time);
         _models = new ResidentModels(_loader, node, _changes, _time, NullLogger<ResidentModels>.Instance);
         _logs = new AttemptLogs(node, _storage, _time, options, NullLogger<AttemptLogs>.Instance);
-        _runner = new AttemptRunner([new BatchInferHandler(_models, _storage, _time, options)], _reporter, _logs, node, _time, NullLogger<AttemptRunner>.Instance);
+        _runner = new AttemptRunner([new BatchInferHandler(_models, _storage, _time, options)], _reporter, _logs, node, _metrics, _time, NullLogger<AttemptRunner>.Instance);
     }
 
     [Fact]
@@ -190,6 +191,7 @@ public sealed class JobRunTests : IAsyncDisposable
     {
         await _models.DisposeAsync();
         _changes.Dispose();
+        _metrics.Dispose();
         Directory.Delete(_folder, true);
     }
 

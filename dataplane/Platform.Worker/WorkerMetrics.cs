@@ -1,0 +1,59 @@
+using System.Diagnostics.Metrics;
+using Platform.DataPlane.Nvme;
+using Platform.DataPlane.ObjectStorage;
+using Platform.Jobs.Telemetry;
+using Platform.Worker.Http;
+using Platform.Worker.Jobs;
+using Platform.Worker.Models;
+
+namespace Platform.Worker;
+
+/// <summary>What an operator watches on a node: calls, tokens, where bytes came from, memory, jobs.</summary>
+internal sealed class WorkerMetrics : IDisposable
+{
+    /// <summary>Name of the meter, and prefix of the names on the page.</summary>
+    public const string MeterName = "Platform.Worker";
+    private readonly Meter _meter = new(MeterName);
+    private readonly Counter<long> _calls;
+    private readonly Counter<long> _tokens;
+    private readonly Counter<long> _attempts;
+    private readonly Histogram<double> _firstToken;
+
+    public WorkerMetrics()
+    {
+        _calls = _meter.CreateCounter<long>("completions", null, "Completions by how they ended.");
+        _tokens = _meter.CreateCounter<long>("completion.tokens", null, "Tokens sent to clients.");
+        _firstToken = _meter.CreateHistogram<double>("first.token", "s", "From the call's arrival at the worker to its first token, by whether it waited for a load.");
+        _attempts = _meter.CreateCounter<long>("job.attempts", null, "Attempts of jobs by what came of them here.");
+    }
+
+    public void CallEnded(string outcome, int tokens)
+    {
+        _calls.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+        _tokens.Add(tokens);
+    }
+
+    public void FirstToken(TimeSpan after, bool cold) => _firstToken.Record(after.TotalSeconds, new KeyValuePair<string, object?>("cold", cold ? "true" : "false"));
+
+    public void AttemptEnded(string outcome) => _attempts.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+
+    public void Dispose() => _meter.Dispose();
+
+    /// <summary>Adds what is measured by looking, and the page with all of it at <c>/metrics</c>.</summary>
+    public void Map(IEndpointRouteBuilder routes, PrometheusPage page)
+    {
+        var services = routes.ServiceProvider;
+        var (models, calls, jobs, tier) = (services.GetRequiredService<ResidentModels>(), services.GetRequiredService<InFlightCalls>(), services.GetRequiredService<JobRuns>(), services.GetRequiredService<NvmeTier>());
+        _meter.CreateObservableGauge("completions.in.flight", () => calls.Count, null, "Completions that run or wait.");
+        _meter.CreateObservableGauge("models.ready", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Ready), null, "Models in memory.");
+        _meter.CreateObservableGauge("device.free", () => models.FreeBytes, "By", "Device memory that no model takes.");
+        _meter.CreateObservableGauge("jobs.running", () => jobs.Count, null, "Jobs that run here.");
+        _meter.CreateObservableGauge("tier.used", () => tier.UsedBytes, "By", "Bytes that blobs take on NVMe.");
+        _meter.CreateObservableGauge("tier.limit", () => tier.LimitBytes, "By", "Bytes that blobs may take on NVMe.");
+        _meter.CreateObservableCounter("object.storage.read", () => ObjectStorageCounters.Process.BytesRead, "By", "Bytes really read from object storage.");
+        _meter.CreateObservableCounter("object.storage.gets", () => ObjectStorageCounters.Process.Gets, null, "Reads of object storage.");
+        _meter.CreateObservableCounter("tier.device.read", () => tier.DeviceBytesRead, "By", "Bytes read from NVMe.");
+        _meter.CreateObservableCounter("tier.device.written", () => tier.DeviceBytesWritten, "By", "Bytes written to NVMe.");
+        routes.MapGet("/metrics", () => Results.Text(page.Write(), PrometheusPage.ContentType));
+    }
+}
