@@ -97,21 +97,43 @@ public sealed class DurableStore : IAsyncDisposable
         await _log.DisposeAsync();
     }
 
+    /// <summary>Reads what can be read of a damaged store: every commit before the damage.</summary>
+    /// <returns>The keys and values as of then; none if not even that can be read.</returns>
+    internal static async Task<IReadOnlyList<DurableWrite>> SalvageAsync(string folder)
+    {
+        var index = new StoreIndex();
+        try
+        {
+            await using var log = OpenLog(new DurableStoreOptions { Folder = folder }.Validated());
+            Replay(log, index, CancellationToken.None);
+        }
+        catch (StorageException cause) when (cause.Error == StorageError.Corrupt)
+        {
+            // That is why we are here.
+        }
+
+        return [.. index.Keys("").Select(key => new DurableWrite(key, index.TryGet(key, out var value) ? value : []))];
+    }
+
+    private static DurableLog OpenLog(DurableStoreOptions options) => DurableLog.Open(new DurableLogOptions
+    {
+        Folder = options.Folder,
+        PageBytes = 64 * 1024,
+        MemoryPages = 4,
+        SegmentBytes = 1024 * 1024,
+        MaxEntryBytes = int.MaxValue,
+        FaultPoint = options.FaultPoint,
+    });
+
     private static DurableStore Open(DurableStoreOptions options, CancellationToken cancellationToken)
     {
         options = options.Validated();
-        var log = DurableLog.Open(new DurableLogOptions
-        {
-            Folder = options.Folder,
-            PageBytes = 64 * 1024,
-            MemoryPages = 4,
-            SegmentBytes = 1024 * 1024,
-            MaxEntryBytes = int.MaxValue,
-            FaultPoint = options.FaultPoint,
-        });
+        var log = OpenLog(options);
         try
         {
-            return new DurableStore(options, log, Replay(log, cancellationToken));
+            var index = new StoreIndex();
+            Replay(log, index, cancellationToken);
+            return new DurableStore(options, log, index);
         }
         catch
         {
@@ -121,9 +143,8 @@ public sealed class DurableStore : IAsyncDisposable
     }
 
     /// <summary>Rebuilds the index. A copy counts only if no commit after the one it copies wrote or deleted the key, so deletions are remembered to the end.</summary>
-    private static StoreIndex Replay(DurableLog log, CancellationToken cancellationToken)
+    private static void Replay(DurableLog log, StoreIndex index, CancellationToken cancellationToken)
     {
-        var index = new StoreIndex();
         var deleted = new Dictionary<string, long>(StringComparer.Ordinal);
         using var reader = log.OpenReader(0);
         while (reader.TryRead(out var address, out var entry))
@@ -149,8 +170,6 @@ public sealed class DurableStore : IAsyncDisposable
                 }
             }
         }
-
-        return index;
     }
 
     private long CostOf(IReadOnlyList<DurableWrite> writes)

@@ -44,7 +44,11 @@ internal sealed class CommitRecord : ILogCommitManager
     public State Committed => _state;
 
     /// <summary>What a slot holds.</summary>
-    public sealed record State(long Number, long Begin, long Until, int PageBytes, int SegmentBytes);
+    public sealed record State(long Number, long Begin, long Until, int PageBytes, int SegmentBytes)
+    {
+        /// <summary>True if the other slot was written once and cannot be read: it may have been the newer one.</summary>
+        public bool MayBeOld { get; init; }
+    }
 
     /// <summary>Reads the record of a folder; null if the folder holds no log yet.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/> or <see cref="StorageError.Version"/>.</exception>
@@ -53,9 +57,13 @@ internal sealed class CommitRecord : ILogCommitManager
         var path = Path.Combine(folder, "commit");
         var bytes = File.Exists(path) ? File.ReadAllBytes(path) : [];
         State? newest = null;
+        var damaged = false;
         for (var offset = 0; offset + RecordBytes <= bytes.Length; offset += SlotBytes)
         {
-            if (Parse(bytes.AsSpan(offset, RecordBytes), path) is { } state && (newest is null || state.Number > newest.Number))
+            var slot = bytes.AsSpan(offset, RecordBytes);
+            var state = Parse(slot, path);
+            damaged |= state is null && slot.ContainsAnyExcept((byte)0);
+            if (state is not null && (newest is null || state.Number > newest.Number))
             {
                 newest = state;
             }
@@ -66,7 +74,7 @@ internal sealed class CommitRecord : ILogCommitManager
             throw new StorageException(StorageError.Corrupt, $"'{path}' has no valid commit record (offsets 0 and {SlotBytes}), yet there are log segments beside it. Restore the folder, or move it away to start empty.");
         }
 
-        return newest;
+        return newest is null ? null : newest with { MayBeOld = damaged };
     }
 
     /// <summary>Opens the record for writing, and makes <paramref name="state"/> durable at once if asked to.</summary>

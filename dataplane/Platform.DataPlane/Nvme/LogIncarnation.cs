@@ -49,6 +49,11 @@ internal sealed class LogIncarnation : IDisposable
     {
         var found = CommitRecord.Read(options.Folder);
         var state = found ?? new CommitRecord.State(0, 0, 0, RoundDown(options.PageBytes), RoundDown(options.SegmentBytes));
+        if (acknowledged is null && state.MayBeOld)
+        {
+            state = state with { Number = state.Number + 1, Until = LogRollForward.FindEnd(options.Folder, state) is var end && end > Math.Max(state.Until, 64) ? end : state.Until };
+        }
+
         if (acknowledged is not null)
         {
             state = acknowledged with { Number = Math.Max(state.Number, acknowledged.Number) + 1 };
@@ -63,7 +68,7 @@ internal sealed class LogIncarnation : IDisposable
         CommitRecord? record = null;
         try
         {
-            record = CommitRecord.Open(options.Folder, device, state, found is null || acknowledged is not null, options.FaultPoint);
+            record = CommitRecord.Open(options.Folder, device, state, found is null || found.MayBeOld || acknowledged is not null, options.FaultPoint);
             var log = new FasterLog(new FasterLogSettings
             {
                 LogDevice = device,

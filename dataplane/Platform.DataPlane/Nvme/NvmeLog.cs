@@ -29,6 +29,9 @@ internal static partial class NvmeLog
     [LoggerMessage(3008, LogLevel.Warning, "Blob {Key} could not be copied to object {ObjectKey} (try {Attempt}); it stays an only copy, and is tried again: {Message}")]
     public static partial void UploadFailed(ILogger logger, string key, string objectKey, int attempt, string message);
 
+    [LoggerMessage(3009, LogLevel.Error, "The catalog of the tier is damaged: {Message} {Salvaged} of its records before the damage are kept; the damaged catalog is at {Path}. Blobs without a record are moved to {Lost}: they are fetched again when asked for, and what was an only copy can be looked for there.")]
+    public static partial void CatalogDamaged(ILogger logger, string message, int salvaged, string path, string lost);
+
     [LoggerMessage(3006, LogLevel.Warning, "Blob {Key} is dropped: {Reason}")]
     public static partial void Dropped(ILogger logger, string key, string reason);
 }

@@ -92,11 +92,20 @@ public sealed class NvmeTier : IAsyncDisposable
         try
         {
             Directory.CreateDirectory(Path.Combine(options.Folder, "blobs"));
-            catalog = await DurableStore.OpenAsync(
-                new DurableStoreOptions { Folder = Path.Combine(options.Folder, "catalog"), CompactionFloorBytes = options.MetadataBytes / 4, FaultPoint = options.FaultPoint },
-                cancellationToken);
+            var catalogOptions = new DurableStoreOptions { Folder = Path.Combine(options.Folder, "catalog"), CompactionFloorBytes = options.MetadataBytes / 4, FaultPoint = options.FaultPoint };
+            var wasDamaged = false;
+            try
+            {
+                catalog = await DurableStore.OpenAsync(catalogOptions, cancellationToken);
+            }
+            catch (StorageException cause) when (cause.Error == StorageError.Corrupt)
+            {
+                wasDamaged = true;
+                catalog = await ReplaceCatalogAsync(catalogOptions, cause, logger, cancellationToken);
+            }
+
             var tier = new NvmeTier(options, folderLock, catalog, logger);
-            await tier.RecoverAsync();
+            await tier.RecoverAsync(wasDamaged);
             return tier;
         }
         catch
@@ -675,7 +684,26 @@ public sealed class NvmeTier : IAsyncDisposable
     private TierBlob Describe(Blob blob) =>
         new(blob.Record.Key, blob.Layout.LengthBytes, blob.LandedBytes, blob.Layout.AllocatedBytes, blob.IsSealed, blob.Leases, blob.Record.ObjectKey, blob.Record.ETag, blob.Class, blob.Record.Durability);
 
-    private async Task RecoverAsync()
+    /// <summary>Sets a damaged catalog aside and starts a new one with what can be read of it. Records that are too old are found out by the files, the checksums and the ETags.</summary>
+    private static async Task<DurableStore> ReplaceCatalogAsync(DurableStoreOptions options, StorageException cause, ILogger logger, CancellationToken cancellationToken)
+    {
+        var salvaged = await DurableStore.SalvageAsync(options.Folder);
+        var aside = options.Folder + ".damaged";
+        if (Directory.Exists(aside))
+        {
+            Directory.Delete(aside, recursive: true);
+        }
+
+        Directory.Move(options.Folder, aside);
+        var catalog = await DurableStore.OpenAsync(options, cancellationToken);
+        await catalog.CommitAsync(salvaged, cancellationToken);
+        NvmeLog.CatalogDamaged(logger, cause.Message, salvaged.Count, aside, LostFolder(options.Folder));
+        return catalog;
+    }
+
+    private static string LostFolder(string catalogFolder) => Path.Combine(Path.GetDirectoryName(catalogFolder)!, "lost");
+
+    private async Task RecoverAsync(bool keepOrphans)
     {
         var known = new HashSet<string>(StringComparer.Ordinal);
         var dropped = new List<DurableWrite>();
@@ -704,7 +732,25 @@ public sealed class NvmeTier : IAsyncDisposable
 
         await Catalog.CommitAsync(dropped);
         var orphans = Directory.GetFiles(Path.Combine(Options.Folder, "blobs")).Where(path => !known.Contains(path)).ToList();
-        orphans.ForEach(File.Delete);
+        foreach (var orphan in orphans)
+        {
+            // A name like this must not be given to another blob while this file is there.
+            if (long.TryParse(Path.GetFileNameWithoutExtension(orphan), System.Globalization.NumberStyles.HexNumber, null, out var id))
+            {
+                _nextId = Math.Max(_nextId, id + 1);
+            }
+
+            if (keepOrphans)
+            {
+                var lost = Directory.CreateDirectory(LostFolder(Path.Combine(Options.Folder, "catalog"))).FullName;
+                File.Move(orphan, Path.Combine(lost, Path.GetFileName(orphan)), overwrite: true);
+            }
+            else
+            {
+                File.Delete(orphan);
+            }
+        }
+
         NvmeLog.Opened(Logger, Options.Folder, _blobs.Count, UsedBytes, LimitBytes, orphans.Count);
         await ShrinkAsync();
     }

@@ -207,6 +207,32 @@ public sealed class DurableLogTests : IDisposable
         Assert.InRange(unnoticed, 0, 45);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4096)]
+    public async Task Open_ASlotOfTheCommitRecordDamaged_StillHasEveryAcknowledgedEntry(int slot)
+    {
+        var options = Options() with { PageBytes = 4096, SegmentBytes = 16384 };
+        var entries = Enumerable.Range(0, 51).Select(i => Pattern.Bytes(i * 97, i)).ToArray();
+        for (var offset = 0; offset < 44; offset += 3)
+        {
+            using var folder = new TempFolder();
+            await using (var log = await DurableLog.OpenAsync(options with { Folder = folder.Path }, Token))
+            {
+                foreach (var entry in entries)
+                {
+                    await log.AppendAsync(entry, Token);
+                }
+            }
+
+            Nvme.NvmeTierTests.Damage(folder["commit"], slot + offset);
+            await using var again = await DurableLog.OpenAsync(options with { Folder = folder.Path }, Token);
+            Assert.Equal(entries, await All(again));
+            await again.AppendAsync("more"u8.ToArray(), Token);
+            Assert.Equal(52, (await All(again)).Count);
+        }
+    }
+
     [Fact]
     public async Task Open_CommitRecordOfAnotherFormat_IsAVersionError()
     {
