@@ -116,6 +116,11 @@ internal sealed class Staging : IAsyncDisposable
             headerChunks.Add((file, chunks));
         }
 
+        if (File(SafetensorsIndex.FileName) is { } index)
+        {
+            SafetensorsIndex.Parse(index).Check([.. headers.Select(file => file.Header)]);
+        }
+
         _tensors = new StagedTensors(_model.Model, headers);
         foreach (var (file, chunks) in headerChunks)
         {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Platform.Worker.Engines;
 
 /// <summary>Chooses the next token from logits. One per text, since its random numbers belong to the text.</summary>
@@ -35,6 +37,7 @@ internal sealed class Sampler(double temperature, int topK, double topP, long se
     }
 
     /// <summary>The smallest index with the largest value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int IndexOfLargest(ReadOnlySpan<float> values)
     {
         var best = 0;

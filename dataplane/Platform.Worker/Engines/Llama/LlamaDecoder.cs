@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Platform.Worker.Engines.Kernels;
 
@@ -11,7 +12,8 @@ namespace Platform.Worker.Engines.Llama;
 internal readonly record struct StepRow(int Token, int Position, KeyValueCache Cache, bool WantsLogits);
 
 /// <summary>The forward pass: rows of tokens, of one text or of many, go through all layers together, so that each weight is read once per step.</summary>
-/// <remarks>What a row computes does not depend on the other rows. Not for more than one thread at a time.</remarks>
+/// <remarks>What a row computes does not depend on the other rows. Not for more than one thread at a time. Its loops are compiled at full optimisation at once: a worker that starts for one call would otherwise
+/// make its first tokens with unoptimised code.</remarks>
 internal sealed unsafe class LlamaDecoder : IDisposable
 {
     private readonly LlamaConfig _config;
@@ -116,6 +118,7 @@ internal sealed unsafe class LlamaDecoder : IDisposable
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Embed(ReadOnlySpan<StepRow> rows)
     {
         var table = _weights.Embedding.GetAwaiter().GetResult();
@@ -171,6 +174,7 @@ internal sealed unsafe class LlamaDecoder : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void NormalizeRow(float* x, float[] weight, float* target)
     {
         var scale = 1 / MathF.Sqrt((_kernel.Dot(x, x, weight.Length) / weight.Length) + _config.NormEpsilon);
@@ -238,6 +242,7 @@ internal sealed unsafe class LlamaDecoder : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax(float* scores, int count, float scale)
     {
         var largest = float.NegativeInfinity;
@@ -263,15 +268,19 @@ internal sealed unsafe class LlamaDecoder : IDisposable
     private void GateBySilu(int rows)
     {
         var width = _config.IntermediateSize;
-        _team.Run(rows * width, (long)rows * width * 16, (begin, end) =>
-        {
-            for (var i = begin; i < end; i++)
-            {
-                _gate[i] = _gate[i] / (1 + MathF.Exp(-_gate[i])) * _up[i];
-            }
-        });
+        _team.Run(rows * width, (long)rows * width * 16, (begin, end) => GateBySilu(_gate, _up, begin, end));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void GateBySilu(float* gate, float* up, int begin, int end)
+    {
+        for (var i = begin; i < end; i++)
+        {
+            gate[i] = gate[i] / (1 + MathF.Exp(-gate[i])) * up[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(float* target, float* source, int length)
     {
         for (var i = 0; i < length; i++)

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Platform.Worker.Engines.Llama;
 
 /// <summary>Rotary position embedding (Su et al. 2021) in the layout of Hugging Face: element i turns with element i + half.</summary>
@@ -25,6 +27,7 @@ internal sealed class Rope
     }
 
     /// <summary>Turns one head in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Turn(float* head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
         var half = cosines.Length;
