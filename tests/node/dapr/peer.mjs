@@ -1,0 +1,83 @@
+// An app and a client made of the Dapr SDK for JavaScript. Environment: APP_PORT, DAPR_HTTP_PORT. Standard output: one JSON object with what was seen.
+import { createRequire } from "node:module";
+const { AbstractActor, ActorId, ActorProxyBuilder, CommunicationProtocolEnum, DaprClient, DaprServer, DaprPubSubStatusEnum, HttpMethod, Temporal } = createRequire(import.meta.url)("@dapr/dapr");
+
+const daprHost = "127.0.0.1";
+const daprPort = process.env.DAPR_HTTP_PORT;
+const communicationProtocol = CommunicationProtocolEnum.HTTP;
+const logger = { service: { log() {}, error() {}, warn() {}, verbose() {}, info() {}, debug() {} } };
+const clientOptions = { daprHost, daprPort, communicationProtocol, logger };
+const seen = { events: [], reminders: 0, timers: 0 };
+
+class CounterActor extends AbstractActor {
+  async add(amount) {
+    const [found, count] = await this.getStateManager().tryGetState("count");
+    await this.getStateManager().setState("count", (found ? count : 0) + amount);
+    return (found ? count : 0) + amount;
+  }
+  async remindMe() {
+    await this.registerActorReminder("soon", Temporal.Duration.from({ seconds: 1 }), Temporal.Duration.from({ seconds: 1 }), undefined, 7);
+  }
+  async forgetMe() { await this.unregisterActorReminder("soon"); }
+  async startTimer() {
+    await this.registerActorTimer("tick", "onTick", Temporal.Duration.from({ seconds: 1 }), Temporal.Duration.from({ seconds: 1 }), undefined, 5);
+  }
+  async stopTimer() { await this.unregisterActorTimer("tick"); }
+  async onTick() { seen.timers++; }
+  async receiveReminder() { seen.reminders++; }
+}
+
+const until = async (condition) => {
+  for (let i = 0; i < 400 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  return condition();
+};
+
+const server = new DaprServer({ serverHost: "127.0.0.1", serverPort: process.env.APP_PORT, communicationProtocol, clientOptions, logger });
+await server.invoker.listen("hello", async ({ body, query }) => ({ hello: body, query }), { method: HttpMethod.POST });
+await server.pubsub.subscribe("pubsub", "plain", async (data) => { seen.events.push(["plain", data]); });
+await server.pubsub.subscribe("pubsub", "routed", async (data) => { seen.events.push(["default", data]); }, { rules: [{ match: `event.type == "special"`, path: "/special" }], default: "/other" });
+server.pubsub.subscribeToRoute("pubsub", "routed", "/special", async (data) => { seen.events.push(["special", data]); });
+await server.pubsub.subscribeWithOptions("pubsub", "failing", { callback: async () => DaprPubSubStatusEnum.DROP, deadLetterTopic: "dead" });
+await server.pubsub.subscribe("pubsub", "dead", async (data) => { seen.events.push(["dead", data]); });
+await server.actor.init();
+await server.actor.registerActor(CounterActor);
+await server.start();
+
+const client = new DaprClient(clientOptions);
+while (!(await fetch(`http://127.0.0.1:${daprPort}/v1.0/healthz`)).ok) await new Promise((resolve) => setTimeout(resolve, 25));
+const result = {};
+
+result.healthy = await client.health.isHealthy();
+await client.metadata.set("colour", "blue");
+const metadata = await client.metadata.get();
+result.metadata = { id: metadata.id, colour: metadata.extended.colour, actors: metadata.actors };
+
+result.invoke = await client.invoker.invoke("js", "hello?x=1", HttpMethod.POST, { name: "you" });
+
+await client.state.save("statestore", [{ key: "a", value: "text" }, { key: "b", value: { n: 1 } }, { key: "c", value: 3 }]);
+result.state = [await client.state.get("statestore", "a"), await client.state.get("statestore", "b"), await client.state.get("statestore", "nobody")];
+result.bulk = (await client.state.getBulk("statestore", ["a", "c", "nobody"])).map(({ key, data }) => [key, data]);
+result.staleSave = String((await client.state.save("statestore", [{ key: "a", value: 2, etag: "99", options: { concurrency: "first-write" } }])).error).includes("ERR_STATE_SAVE");
+result.staleDelete = String((await client.state.delete("statestore", "a", { etag: "99", concurrency: "first-write" })).error).includes("ERR_STATE_DELETE");
+await client.state.transaction("statestore", [{ operation: "upsert", request: { key: "t", value: 1 } }, { operation: "delete", request: { key: "b" } }]);
+result.transaction = [await client.state.get("statestore", "t"), await client.state.get("statestore", "b")];
+
+await client.pubsub.publish("pubsub", "plain", { order: 1 });
+await client.pubsub.publish("pubsub", "routed", { order: 2 });
+await client.pubsub.publish("pubsub", "routed", { order: 3 }, { contentType: "application/json", metadata: { "cloudevent.type": "special" } });
+await client.pubsub.publish("pubsub", "failing", { order: 4 });
+result.bulkFailures = (await client.pubsub.publishBulk("pubsub", "plain", ["five", { order: 6 }])).failedMessages.length;
+await until(() => seen.events.length >= 7);
+result.events = seen.events.map(([where, data]) => `${where}:${JSON.stringify(data)}`).sort();
+
+const actor = new ActorProxyBuilder(CounterActor, client).build(new ActorId("one"));
+await Promise.all(Array.from({ length: 10 }, () => actor.add(1)));
+result.count = await actor.add(0);
+await actor.remindMe();
+await actor.startTimer();
+result.fired = await until(() => seen.reminders >= 2 && seen.timers >= 2);
+await actor.forgetMe();
+await actor.stopTimer();
+
+console.log(JSON.stringify(result));
+process.exit(0);
