@@ -34,7 +34,7 @@ public static class JobSpecValidation
             Check(labels.Count <= 16, "$.labels", $"{labels.Count} labels; expected at most 16.");
             foreach (var (key, value) in labels)
             {
-                Check(key.Length is >= 1 and <= 64 && value.Length <= 64, $"$.labels.{key}", "a label and its value have at most 64 characters.");
+                Check(key.Length is >= 1 and <= 64 && value?.Length is >= 0 and <= 64, $"$.labels.{key}", "a label and its value have at most 64 characters.");
             }
         }
 

@@ -122,7 +122,7 @@ internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
         var settings = AppSettings.Load(_options.AppRoot, _options.Environment);
         var host = HostSettings.Load(_options.AppRoot, settings);
         Directory.CreateDirectory(_options.StateFolder);
-        _queueStore = await EmbeddedQueueStore.OpenAsync(Path.Combine(_options.StateFolder, "queues"), _options.TimeProvider, cancellationToken);
+        _queueStore = await EmbeddedQueueStore.OpenAsync(Path.Combine(_options.StateFolder, "queues"), _options.QueueLimitBytes, _options.TimeProvider, cancellationToken);
         _supervisor = new HandlerSupervisor(host.Handler, _options.AppRoot, settings.Additions, _options.HandlerOutput ?? LogOutput, _options.HandlerReady, _options.TimeProvider, _logger);
         var queues = new QueueProviders(settings, _queueStore, _options.TimeProvider);
         var invoker = new FunctionInvoker(_supervisor, new OutputBinder(queues, settings, host), host, _options.TimeProvider, _logger);

@@ -30,6 +30,9 @@ internal sealed record FunctionsHostOptions
     /// <summary>How long running invocations may go on after a stop was asked for. Default 10 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Most bytes that the embedded queues hold together. Default 256 MiB; beyond it a sender is refused, 507 over HTTP.</summary>
+    public long QueueLimitBytes { get; init; } = 256L * 1024 * 1024;
+
     /// <summary>The clock of timers, queues and time-outs.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

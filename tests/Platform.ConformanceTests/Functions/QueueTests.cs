@@ -134,6 +134,20 @@ public sealed class QueueTests
     }
 
     [Fact]
+    public async Task Output_IntoAFullQueue_FailsTheCallWith507()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Enveloped("Order", "order").Answer("Order", """{"body":{"Outputs":{"res":{"body":"ok"},"next":"a message that is longer than the limit!"}}}""");
+        app.QueueLimitBytes = 60;
+        await app.StartAsync();
+
+        using var response = await app.Client.GetAsync("api/order", Cancel);
+
+        Assert.Equal(507, (int)response.StatusCode);
+        Assert.Equal("storage-full", JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancel))!["code"]!.ToString());
+    }
+
+    [Fact]
     public async Task Output_Null_IsNoMessage()
     {
         TestFunctionApp.NeedsNode();

@@ -43,6 +43,8 @@ internal sealed class TestFunctionApp : IAsyncDisposable
 
     public bool EnforceKeys { get; set; }
 
+    public long QueueLimitBytes { get; set; } = 64 * 1024 * 1024;
+
     public IReadOnlyList<string> Log => _log.Lines;
 
     private static string Script => Path.Combine(Path.GetDirectoryName(ThisFile())!, "foreign-handler.mjs");
@@ -92,7 +94,7 @@ internal sealed class TestFunctionApp : IAsyncDisposable
     {
         File.WriteAllText(Path.Combine(AppRoot, "host.json"), HostJson.ToJsonString());
         Host = await EmbeddedFunctionsHost.StartAsync(
-            new FunctionsHostOptions { AppRoot = AppRoot, StateFolder = State, Port = 0, Environment = _environment, EnforceKeysOnLoopback = EnforceKeys, DrainTimeout = TimeSpan.FromSeconds(3) },
+            new FunctionsHostOptions { AppRoot = AppRoot, StateFolder = State, Port = 0, Environment = _environment, EnforceKeysOnLoopback = EnforceKeys, QueueLimitBytes = QueueLimitBytes, DrainTimeout = TimeSpan.FromSeconds(3) },
             _log,
             TestContext.Current.CancellationToken);
         Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://127.0.0.1:{Host.Port}/") };

@@ -13,4 +13,12 @@ public sealed class JobSpecDefaultsTests
         Assert.Equal((32, 3, 0.0), (spec.MaxTokens, spec.MaxAttempts, spec.Temperature));
         Assert.Empty(JobSpecValidation.Validate(spec));
     }
+
+    [Fact]
+    public void Validate_OfALabelThatIsNull_IsAFaultNotACrash()
+    {
+        var spec = JsonSerializer.Deserialize("""{"kind":"batch-infer","model":"m","prompts":["a"],"labels":{"team":null}}""", JobsJson.Default.JobSpec)!;
+
+        Assert.Equal("$.labels.team", Assert.Single(JobSpecValidation.Validate(spec)).Path);
+    }
 }

@@ -1,3 +1,4 @@
+using Platform.DataPlane;
 using Platform.Local.FunctionsHost.Queues;
 
 namespace Platform.UnitTests.FunctionsHost;
@@ -5,12 +6,13 @@ namespace Platform.UnitTests.FunctionsHost;
 public sealed class EmbeddedQueueTests : IAsyncLifetime
 {
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
+    private const long Limit = 64 * 1024 * 1024;
     private readonly string _folder = Directory.CreateTempSubdirectory("queue-").FullName;
     private EmbeddedQueueStore _store = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _store = await EmbeddedQueueStore.OpenAsync(_folder, TimeProvider.System, Cancel);
+    public async ValueTask InitializeAsync() => _store = await EmbeddedQueueStore.OpenAsync(_folder, Limit, TimeProvider.System, Cancel);
 
     public async ValueTask DisposeAsync()
     {
@@ -71,7 +73,7 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
         var taken = await queue.ReceiveAsync(7, Lease, Cancel);
         await queue.DeleteAsync(taken[0].Id, taken[0].PopReceipt, Cancel);
         await _store.DisposeAsync();
-        _store = await EmbeddedQueueStore.OpenAsync(_folder, TimeProvider.System, Cancel);
+        _store = await EmbeddedQueueStore.OpenAsync(_folder, Limit, TimeProvider.System, Cancel);
 
         var again = await _store.Open("work").ReceiveAsync(32, Lease, Cancel);
 
@@ -100,7 +102,7 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
             }
 
             await child.WaitForExitAsync(Cancel);
-            _store = await EmbeddedQueueStore.OpenAsync(_folder, TimeProvider.System, Cancel);
+            _store = await EmbeddedQueueStore.OpenAsync(_folder, Limit, TimeProvider.System, Cancel);
             var kept = _store.Open("work").Peek(int.MaxValue).Select(message => message.Text).ToList();
             Assert.Empty(acknowledged.Except(kept));
             Assert.Equal(kept.Count, kept.Distinct().Count());
@@ -110,7 +112,7 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
     /// <summary>Four writers, each of which prints a message once it is acknowledged.</summary>
     internal static async Task ChildMain(string[] args)
     {
-        await using var store = await EmbeddedQueueStore.OpenAsync(args[0], TimeProvider.System, CancellationToken.None);
+        await using var store = await EmbeddedQueueStore.OpenAsync(args[0], Limit, TimeProvider.System, CancellationToken.None);
         var queue = store.Open("work");
         await Task.WhenAll(Enumerable.Range(0, 4).Select(async writer =>
         {
@@ -125,6 +127,23 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
                 }
             }
         }));
+    }
+
+    [Fact]
+    public async Task Send_IntoAFullStore_IsRefusedUntilThereIsRoom()
+    {
+        await _store.DisposeAsync();
+        _store = await EmbeddedQueueStore.OpenAsync(_folder, 10_000, TimeProvider.System, Cancel);
+        var queue = _store.Open("work");
+        await queue.SendAsync(new string('a', 8000), Cancel);
+
+        var failure = await Assert.ThrowsAsync<StorageException>(() => queue.SendAsync(new string('b', 8000), Cancel));
+        var taken = Assert.Single(await queue.ReceiveAsync(16, Lease, Cancel));
+        await queue.DeleteAsync(taken.Id, taken.PopReceipt, Cancel);
+        await queue.SendAsync(new string('c', 8000), Cancel);
+
+        Assert.Equal(StorageError.Full, failure.Error);
+        Assert.Equal('c', Assert.Single(queue.Peek(10)).Text[0]);
     }
 
     [Fact]

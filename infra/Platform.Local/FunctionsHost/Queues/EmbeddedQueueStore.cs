@@ -25,10 +25,14 @@ internal sealed class EmbeddedQueueStore : IAsyncDisposable
     public IReadOnlyList<string> Names => [.. _queues.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>Opens the store of a folder, or makes an empty one.</summary>
+    /// <param name="folder">The store's own folder.</param>
+    /// <param name="limitBytes">Most bytes of all messages together.</param>
+    /// <param name="time">The clock of leases.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="StorageException">The folder is in use by another process, damaged, or cannot be written.</exception>
-    public static async Task<EmbeddedQueueStore> OpenAsync(string folder, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<EmbeddedQueueStore> OpenAsync(string folder, long limitBytes, TimeProvider time, CancellationToken cancellationToken)
     {
-        var store = await DurableStore.OpenAsync(new DurableStoreOptions { Folder = folder }, cancellationToken);
+        var store = await DurableStore.OpenAsync(new DurableStoreOptions { Folder = folder, LimitBytes = limitBytes }, cancellationToken);
         var queues = new EmbeddedQueueStore(store, time);
         foreach (var key in store.Keys(EmbeddedQueue.MessagePrefix))
         {
