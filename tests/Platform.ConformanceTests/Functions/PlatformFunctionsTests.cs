@@ -246,6 +246,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     public async Task Job_Submitted_IsAcknowledgedWithItsPlaceAndRunByTheQueue()
     {
         var dispatched = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Published();
         _sidecar.On("actors/JobActor/j1/method/Submit", """{"outcome":"Created","status":{"id":"j1","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
         _sidecar.On("actors/JobActor/j1/method/Dispatch", async context =>
         {
@@ -255,9 +256,9 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
         await StartAsync();
 
         using var response = await _client.PostAsync("api/jobs", Json("""{"id":"j1","kind":"batch-infer","model":"m","prompts":["a"]}"""), Cancel);
-        await dispatched.Task.WaitAsync(Cancel);
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        await dispatched.Task.WaitAsync(Cancel);
         Assert.Equal("/api/jobs/j1", response.Headers.Location!.OriginalString);
         Assert.Equal("j1", (await response.Content.ReadFromJsonAsync(JobsJson.Default.JobStatus, Cancel))!.Id);
     }
@@ -265,12 +266,15 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     [Fact]
     public async Task Job_ThatIsRefused_RingsNoQueue()
     {
+        Published();
+        _sidecar.On("actors/ModelActor/gone/method/Get", "null");
         _sidecar.On("actors/JobActor/j2/method/Submit", """{"outcome":"Conflict","status":{"id":"j2","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
         await StartAsync();
         (string Body, int Status, string Code)[] cases =
         [
             ("{", 400, "invalid-json"),
             ("""{"kind":"batch-infer","model":"M!","prompts":[""],"maxTokens":0}""", 400, "invalid-request"),
+            ("""{"kind":"batch-infer","model":"gone","prompts":["a"]}""", 404, "model-not-found"),
             ("""{"id":"j2","kind":"batch-infer","model":"m","prompts":["a"]}""", 409, "job-conflict"),
         ];
 
@@ -316,6 +320,8 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
 
     private static string ThisFile([CallerFilePath] string path = "") => path;
 
+    private void Published() => _sidecar.On("actors/ModelActor/m/method/Get", """{"name":"m","files":[]}""");
+
     private void Replica(string worker) => _sidecar.On("actors/ModelActor/m/method/EnsureReplica", ReplicaJson(worker));
 
     private void Nodes(params (string Worker, string Residency)[] nodes) => _sidecar.On("invoke/control/method/nodes", $$"""
@@ -331,6 +337,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
             ["DAPR_HTTP_PORT"] = _sidecar.Port.ToString(),
             ["APP_ID"] = AppIds.Functions,
             ["Router__ControlPatience"] = "00:00:00.300",
+            ["Router__WorkerPatience"] = "00:00:00.300",
         };
         foreach (var (name, value) in settings)
         {
