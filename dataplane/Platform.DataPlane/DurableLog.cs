@@ -169,7 +169,10 @@ public sealed class DurableLog : IAsyncDisposable
             }
             catch (Exception cause) when (cause is not StorageException)
             {
-                throw Failure(cause);
+                // FasterLog only knows that a write failed; the device knows why.
+                var fault = _log.Fault ?? cause;
+                _log.Kill(cause);
+                throw Failure(fault);
             }
 
             var batch = StartCommit();

@@ -10,6 +10,9 @@ namespace Platform.DataPlane.Nvme;
 /// <summary>A blob of an open tier: which chunks are here, which are on their way, who uses it.</summary>
 internal sealed class Blob : IBudgetItem, IDisposable
 {
+    // A sync makes the device wait for all writes before it. Under a steady stream one per 32 MiB costs little, and so much at most is fetched again after a crash.
+    private const long RecordBytes = 32 << 20;
+
     private readonly NvmeTier _tier;
     private readonly Lock _gate = new();
     private readonly uint[] _crcs;
@@ -262,6 +265,11 @@ internal sealed class Blob : IBudgetItem, IDisposable
         }
 
         await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_gate)
+        {
+            RecordIfDue(force: true);
+        }
+
         await _recording.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -339,6 +347,7 @@ internal sealed class Blob : IBudgetItem, IDisposable
             lock (_gate)
             {
                 _flights.Remove(index);
+                RecordIfDue(force: false);
             }
 
             flight.Fail(failure);
@@ -378,13 +387,21 @@ internal sealed class Blob : IBudgetItem, IDisposable
             }
 
             _unrecorded.Add(index);
-            if (!_recordingRuns)
-            {
-                _recordingRuns = true;
-                _recording = Task.Run(RecordAsync);
-            }
+            RecordIfDue(force: false);
         }
     }
+
+    /// <summary>Starts to record if it is worth a sync: enough has landed, or nothing more is on its way. Under the gate.</summary>
+    private void RecordIfDue(bool force)
+    {
+        if (_unrecorded.Count > 0 && !_recordingRuns && (force || IsRecordingDue))
+        {
+            _recordingRuns = true;
+            _recording = Task.Run(RecordAsync);
+        }
+    }
+
+    private bool IsRecordingDue => _landed == _states.Length || _flights.Count == 0 || (long)_unrecorded.Count * Layout.ChunkBytes >= RecordBytes;
 
     /// <summary>Makes landed chunks durable and records them; the last time round it seals. One at a time per blob, so chunks that land meanwhile share the next sync.</summary>
     private async Task RecordAsync()
@@ -395,7 +412,7 @@ internal sealed class Blob : IBudgetItem, IDisposable
             bool whole;
             lock (_gate)
             {
-                if (_unrecorded.Count == 0)
+                if (_unrecorded.Count == 0 || !IsRecordingDue)
                 {
                     _recordingRuns = false;
                     return;

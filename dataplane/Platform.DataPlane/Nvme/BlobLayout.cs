@@ -18,7 +18,7 @@ namespace Platform.DataPlane.Nvme;
 ///   0                        C                        2C                         length  round up to 4096
 /// sealed: cut to its exact length.
 ///
-/// order of a chunk:  bytes written -> file synced -> chunk/{id}/{index} committed
+/// order of a chunk:  bytes written -> file synced -> chunk/{id}/{index} committed (several chunks share a sync, see Blob)
 /// order of a seal:   all chunks written -> cut to length -> file synced -> blob/{id} with all CRCs committed, chunk/{id}/* deleted in the same commit
 /// order of an end:   blob/{id} and chunk/{id}/* deleted -> file deleted
 /// A kill between two steps leaves chunks without a record (fetched again) or a file without a record (removed at the next open).

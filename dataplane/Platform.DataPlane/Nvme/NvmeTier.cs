@@ -153,6 +153,15 @@ public sealed class NvmeTier : IAsyncDisposable
         }
     }
 
+    /// <summary>Content bytes of a version of a blob that are here; 0 if it is not.</summary>
+    public long LandedBytesOf(string key, string etag)
+    {
+        lock (_gate)
+        {
+            return _blobs.TryGetValue(key, out var blob) && blob.Record.ETag == etag ? blob.LandedBytes : 0;
+        }
+    }
+
     /// <summary>Every blob, by key.</summary>
     public Task<IReadOnlyList<TierBlob>> ListAsync(CancellationToken cancellationToken = default)
     {

@@ -10,6 +10,7 @@ public sealed class ModelStager
     private readonly ModelStagerOptions _options;
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
+    private readonly StagingSpeeds _speeds = new();
     private readonly Dictionary<string, Staging> _stagings = new(StringComparer.Ordinal);
 
     /// <summary>Makes a stager over a tier, which it does not own.</summary>
@@ -37,7 +38,7 @@ public sealed class ModelStager
         {
             if (!_stagings.TryGetValue(key, out staging) || staging.HasFailed)
             {
-                staging = new Staging(files, _tier, _options, _time);
+                staging = new Staging(files, _tier, _options, _time, _speeds);
                 _stagings[key] = staging;
             }
 
@@ -59,6 +60,24 @@ public sealed class ModelStager
             await ReleaseAsync(staging);
             throw;
         }
+    }
+
+    /// <summary>Says what a load of a model would move from where, and how long it would take. Reads nothing.</summary>
+    public StagingEstimate Estimate(ModelFiles files)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        lock (_gate)
+        {
+            if (_stagings.TryGetValue(KeyOf(files), out var staging) && !staging.HasFailed)
+            {
+                var report = staging.Report;
+                return new StagingEstimate(0, 0, report.LandedBytes, report.Completed is null ? _speeds.Predict(report.TotalBytes - report.LandedBytes, 0) : TimeSpan.Zero);
+            }
+        }
+
+        var total = files.Files.Sum(file => file.LengthBytes);
+        var here = files.Files.Sum(file => _tier.LandedBytesOf(file.ObjectKey, file.ETag));
+        return new StagingEstimate(total - here, here, 0, _speeds.Predict(total - here, here));
     }
 
     internal async Task ReleaseAsync(Staging staging)

@@ -12,6 +12,7 @@ internal sealed class Staging : IAsyncDisposable
     private readonly NvmeTier _tier;
     private readonly ModelStagerOptions _options;
     private readonly TimeProvider _time;
+    private readonly StagingSpeeds _speeds;
     private readonly long _started;
     private readonly ObjectStorageCounters _counters = new();
     private readonly CountingObjectStorage _storage;
@@ -27,12 +28,13 @@ internal sealed class Staging : IAsyncDisposable
     private long _landed;
     private ImmutableArray<IProgress<StagingReport>> _watchers = [];
 
-    public Staging(ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time)
+    public Staging(ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time, StagingSpeeds speeds)
     {
         _model = model;
         _tier = tier;
         _options = options;
         _time = time;
+        _speeds = speeds;
         _started = time.GetTimestamp();
         _storage = new CountingObjectStorage(model.Storage, _counters);
         Opening = OpenAsync();
@@ -186,7 +188,8 @@ internal sealed class Staging : IAsyncDisposable
                     }
                 }
             }));
-            Interlocked.Exchange(ref _completedTicks, _time.GetElapsedTime(_started).Ticks);
+            Interlocked.Exchange(ref _completedTicks, Math.Max(1, _time.GetElapsedTime(_started).Ticks));
+            _speeds.Learn(Report);
             Tell();
         }
         catch (Exception cause)
@@ -207,7 +210,7 @@ internal sealed class Staging : IAsyncDisposable
         Interlocked.Add(ref _landed, bytes);
         if (_tensors.ReadyTensors > 0)
         {
-            Interlocked.CompareExchange(ref _firstTensorTicks, _time.GetElapsedTime(_started).Ticks, 0);
+            Interlocked.CompareExchange(ref _firstTensorTicks, Math.Max(1, _time.GetElapsedTime(_started).Ticks), 0);
         }
 
         Tell();

@@ -170,6 +170,23 @@ public sealed class DurableLogTests : IDisposable
     }
 
     [Fact]
+    public async Task Append_DiskFullWhileAnEntryLargerThanMemoryIsOnItsWay_FailsAndTheLogGoesOn()
+    {
+        var full = false;
+        var options = Options() with { PageBytes = 4096, MemoryPages = 2, SegmentBytes = 16384, FaultPoint = at => ThrowIf(full && at == "log.write") };
+        await using var log = await DurableLog.OpenAsync(options, Token);
+        await log.AppendAsync(Pattern.Bytes(100_000, 1), Token);
+        full = true;
+
+        var failures = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () => (await Assert.ThrowsAsync<StorageException>(() => log.AppendAsync(Pattern.Bytes(100_000, 2), Token).AsTask())).Error, Token)));
+
+        Assert.All(failures, error => Assert.Equal(StorageError.Full, error));
+        full = false;
+        await log.AppendAsync(Pattern.Bytes(100_000, 3), Token);
+        Assert.Equal([Pattern.Bytes(100_000, 1), Pattern.Bytes(100_000, 3)], await All(log));
+    }
+
+    [Fact]
     public async Task Open_ByteFlippedInASegment_IsReportedWithFileAndOffset()
     {
         var entries = Enumerable.Range(0, 40).Select(i => Pattern.Bytes(200, i)).ToArray();

@@ -28,7 +28,7 @@ public sealed class NvmeTierCrashTests : IDisposable
         for (var point = 0; point < 300 * Scale; point++)
         {
             var random = new Random(point);
-            var stopAt = random.Next(1, 120);
+            var stopAt = random.Next(1, 90);
             var steps = 0;
             var sealedKeys = new List<string>();
             var endangered = new HashSet<string>(StringComparer.Ordinal);
@@ -98,10 +98,10 @@ public sealed class NvmeTierCrashTests : IDisposable
         new NvmeTierOptions { Folder = folder, ChunkBytes = Chunk, MetadataBytes = 4 << 20, LimitBytes = (4 << 20) + (10 * Chunk), FaultPoint = faultPoint },
         NullLogger.Instance);
 
-    /// <summary>Thirty steps: reads, fills, removals. Notes what is sealed, and before each step that may evict, that everything is in danger.</summary>
+    /// <summary>Twenty steps: reads, fills, removals. Notes what is sealed, and before each step that may evict, that everything is in danger.</summary>
     private static async Task Work(NvmeTier tier, IObjectStorage objects, Random random, ICollection<string> sealedKeys, ICollection<string> endangered)
     {
-        for (var step = 0; step < 30; step++)
+        for (var step = 0; step < 20; step++)
         {
             var key = $"blob-{random.Next(Blobs)}";
             if (random.Next(8) == 0)

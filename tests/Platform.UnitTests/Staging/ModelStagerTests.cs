@@ -81,6 +81,26 @@ public sealed class ModelStagerTests : IDisposable
     }
 
     [Fact]
+    public async Task Estimate_FollowsTheBytesFromObjectStorageToNvmeToMemory()
+    {
+        var model = await Publish(layers: 6);
+        var total = model.Files.Files.Sum(file => file.LengthBytes);
+        await using var tier = await Open();
+        var stager = new ModelStager(tier);
+        Assert.Equal(new StagingEstimate(total, 0, 0, null), stager.Estimate(model.Files));
+
+        await using (var staged = await stager.StageAsync(model.Files, cancellationToken: Token))
+        {
+            await staged.Completion;
+            Assert.Equal(new StagingEstimate(0, 0, total, TimeSpan.Zero), stager.Estimate(model.Files));
+        }
+
+        var warm = stager.Estimate(model.Files);
+        Assert.Equal((0, total, 0), (warm.ObjectStoreBytes, warm.NvmeBytes, warm.MemoryBytes));
+        Assert.NotNull(warm.Duration);
+    }
+
+    [Fact]
     public async Task Stage_ObjectTruncated_FailsWithItsKey()
     {
         var model = await Publish(layers: 4);
