@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Platform.Benchmarks.Dispatch;
+
+/// <summary>What a call costs through the sidecar, beside nginx and Redis in the same run.</summary>
+/// <remarks>
+/// R33: p50 of one hop at one connection, ours / nginx. R35: CPU per hop (sidecar and app and client) / per bare request (app and client).
+/// R36: actor turns per second, and publish to delivered (durable) / Redis push to pop (fsync always). The order is A B B A; each figure is the median of its rounds.
+/// R34, the path with gateway and function, is not part of this suite; the requests per second of the sidecar's hop alone are printed beside those of the bare app.
+/// </remarks>
+internal static class DispatchBenchmark
+{
+    private const string Resources = """
+        apiVersion: dapr.io/v1alpha1
+        kind: Component
+        metadata: { name: statestore }
+        spec: { type: state.in-memory, version: v1, metadata: [{ name: actorStateStore, value: "true" }] }
+        ---
+        apiVersion: dapr.io/v1alpha1
+        kind: Component
+        metadata: { name: pubsub }
+        spec: { type: pubsub.redis, version: v1, metadata: [{ name: redisHost, value: "localhost:6379" }] }
+        """;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var folder = Directory.CreateTempSubdirectory("dispatch-").FullName;
+        var resources = Directory.CreateDirectory(Path.Combine(folder, "components")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(resources, "all.yaml"), Resources);
+        try
+        {
+            using var peers = new Peers(folder);
+            var appPort = FreePort();
+            await using var app = await BenchmarkApp.StartAsync(appPort);
+            var (sidecar, sidecarPort) = await peers.StartSidecarAsync(appPort, resources);
+            await UntilReadyAsync(sidecarPort);
+            var nginx = await peers.StartNginxAsync(appPort);
+            var redis = await peers.StartRedisAsync();
+            var figures = new List<(string Name, double? Value, string Unit)>();
+            await MeasureHopsAsync(figures, appPort, sidecarPort, nginx, sidecar);
+            await MeasureActorsAsync(figures, sidecarPort);
+            await MeasureTopicsAsync(figures, app, sidecarPort, redis);
+            Print(figures, args.Contains("--json"));
+            return 0;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task MeasureHopsAsync(List<(string Name, double? Value, string Unit)> figures, int appPort, int sidecarPort, int? nginx, Process sidecar)
+    {
+        const string Hop = "/v1.0/invoke/bench/method/ok";
+        Func<Task<double>> bare = () => P50Async(appPort, "/ok");
+        Func<Task<double>> ours = () => P50Async(sidecarPort, Hop);
+        Func<Task<double>> theirs = () => nginx is { } port ? P50Async(port, "/ok") : Task.FromResult(double.NaN);
+        var p50 = await InTurnsAsync(bare, theirs, ours);
+        figures.Add(("bare p50", p50[0], "us"));
+        figures.Add(("nginx hop p50", nginx is null ? null : p50[1], "us"));
+        figures.Add(("sidecar hop p50", p50[2], "us"));
+        figures.Add(("R33 hop sidecar / nginx", nginx is null ? null : p50[2] / p50[1], ""));
+
+        var rates = new List<(double Bare, double Ours, double BareCpu, double OursCpu)>();
+        for (var round = 0; round < 3; round++)
+        {
+            var (bareRate, bareCpu) = await RateAsync(appPort, "GET", _ => "/ok", null);
+            var (oursRate, oursCpu) = await RateAsync(sidecarPort, "GET", _ => Hop, sidecar);
+            rates.Add((bareRate, oursRate, bareCpu, oursCpu));
+        }
+
+        figures.Add(("bare requests/s, 16 connections", Median(rates.Select(rate => rate.Bare)), "1/s"));
+        figures.Add(("sidecar requests/s, 16 connections", Median(rates.Select(rate => rate.Ours)), "1/s"));
+        figures.Add(("CPU per bare request (app, client)", Median(rates.Select(rate => rate.BareCpu)), "us"));
+        figures.Add(("CPU per hop (sidecar, app, client)", Median(rates.Select(rate => rate.OursCpu)), "us"));
+        figures.Add(("R35 CPU hop / bare", Median(rates.Select(rate => rate.OursCpu / rate.BareCpu)), ""));
+    }
+
+    private static async Task MeasureActorsAsync(List<(string Name, double? Value, string Unit)> figures, int sidecarPort)
+    {
+        await RateAsync(sidecarPort, "PUT", i => $"/v1.0/actors/Bench/{i}/method/Go", null);
+        var (rate, _) = await RateAsync(sidecarPort, "PUT", i => $"/v1.0/actors/Bench/{i}/method/Go", null);
+        figures.Add(("R36 actor turns/s, 16 actors", rate, "1/s"));
+    }
+
+    private static async Task MeasureTopicsAsync(List<(string Name, double? Value, string Unit)> figures, BenchmarkApp app, int sidecarPort, int? redis)
+    {
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{sidecarPort}/") };
+        async Task<List<TimeSpan>> PublishAsync()
+        {
+            var times = new List<TimeSpan>();
+            for (var i = 0; i < 200; i++)
+            {
+                using var content = new StringContent(Stopwatch.GetTimestamp().ToString(CultureInfo.InvariantCulture), System.Text.Encoding.UTF8, "application/json");
+                using var answer = await client.PostAsync("v1.0/publish/pubsub/t", content);
+                answer.EnsureSuccessStatusCode();
+                times.Add(await app.Delivered.Reader.ReadAsync());
+            }
+
+            return times;
+        }
+
+        await PublishAsync();
+        List<TimeSpan> ours = [.. await PublishAsync()];
+        List<TimeSpan> theirs = redis is { } port ? [.. await RedisQueue.MeasureAsync(port, 200), .. await RedisQueue.MeasureAsync(port, 200)] : [];
+        ours.AddRange(await PublishAsync());
+        figures.Add(("publish to delivered p50, durable", At(ours, 0.5), "us"));
+        figures.Add(("publish to delivered p99, durable", At(ours, 0.99), "us"));
+        figures.Add(("redis push to pop p50, fsync always", redis is null ? null : At(theirs, 0.5), "us"));
+        figures.Add(("redis push to pop p99, fsync always", redis is null ? null : At(theirs, 0.99), "us"));
+        figures.Add(("R36 publish / redis p50", redis is null ? null : At(ours, 0.5) / At(theirs, 0.5), ""));
+    }
+
+    /// <summary>Runs the measurements in the order A B C C B A, three times, and takes the median of each.</summary>
+    private static async Task<double[]> InTurnsAsync(params Func<Task<double>>[] measures)
+    {
+        var results = measures.Select(_ => new List<double>()).ToArray();
+        int[] order = [.. Enumerable.Range(0, measures.Length), .. Enumerable.Range(0, measures.Length).Reverse()];
+        for (var round = 0; round < 3; round++)
+        {
+            foreach (var i in order)
+            {
+                results[i].Add(await measures[i]());
+            }
+        }
+
+        return [.. results.Select(Median)];
+    }
+
+    private static async Task<double> P50Async(int port, string path)
+    {
+        using var connection = new RawConnection(port, "GET", path);
+        var times = new List<TimeSpan>();
+        for (var i = 0; i < 1500; i++)
+        {
+            var begin = Stopwatch.GetTimestamp();
+            await connection.CallAsync();
+            if (i >= 300)
+            {
+                times.Add(Stopwatch.GetElapsedTime(begin));
+            }
+        }
+
+        return At(times, 0.5);
+    }
+
+    /// <summary>Requests per second at 16 connections over 2 s, and CPU microseconds per request of this process and <paramref name="other"/>.</summary>
+    private static async Task<(double Rate, double CpuMicroseconds)> RateAsync(int port, string method, Func<int, string> path, Process? other)
+    {
+        var cpu = CpuOf(other);
+        var begin = Stopwatch.GetTimestamp();
+        var counts = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => Task.Run(async () =>
+        {
+            using var connection = new RawConnection(port, method, path(i));
+            var count = 0;
+            while (Stopwatch.GetElapsedTime(begin) < TimeSpan.FromSeconds(2))
+            {
+                await connection.CallAsync();
+                count++;
+            }
+
+            return count;
+        })));
+        var total = counts.Sum();
+        return (total / Stopwatch.GetElapsedTime(begin).TotalSeconds, (CpuOf(other) - cpu).TotalMicroseconds / total);
+    }
+
+    private static TimeSpan CpuOf(Process? other)
+    {
+        other?.Refresh();
+        return Environment.CpuUsage.TotalTime + (other?.TotalProcessorTime ?? TimeSpan.Zero);
+    }
+
+    private static async Task UntilReadyAsync(int port)
+    {
+        using var client = new HttpClient();
+        while (!(await client.GetAsync($"http://127.0.0.1:{port}/v1.0/healthz")).IsSuccessStatusCode)
+        {
+            await Task.Delay(20);
+        }
+    }
+
+    private static double At(List<TimeSpan> times, double quantile) => times.Order().ElementAt((int)(quantile * (times.Count - 1))).TotalMicroseconds;
+
+    private static double Median(IEnumerable<double> values) => values.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;
+
+    private static void Print(List<(string Name, double? Value, string Unit)> figures, bool asJson)
+    {
+        if (asJson)
+        {
+            Console.WriteLine("{" + string.Join(',', figures.Select(figure => $"\"{figure.Name}\":{figure.Value?.ToString("0.###", CultureInfo.InvariantCulture) ?? "null"}")) + "}");
+            return;
+        }
+
+        foreach (var (name, value, unit) in figures)
+        {
+            Console.WriteLine($"{name,-42} {(value is { } number ? number.ToString("0.##", CultureInfo.InvariantCulture) : "peer not installed"),12} {unit}");
+        }
+    }
+}

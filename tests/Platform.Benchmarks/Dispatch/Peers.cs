@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+
+namespace Platform.Benchmarks.Dispatch;
+
+/// <summary>The processes that are measured: our sidecar, nginx and Redis of the machine, each on a free port.</summary>
+internal sealed partial class Peers(string folder) : IDisposable
+{
+    private readonly List<Process> _processes = [];
+
+    /// <summary>Starts <c>platform sidecar</c>; completes when it serves.</summary>
+    public async Task<(Process Process, int Port)> StartSidecarAsync(int appPort, string resources)
+    {
+        var process = Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "platform.dll"), "sidecar", "--app-id", "bench", "--app-port", appPort.ToString(), "--dapr-http-port", "0", "--resources-path", resources, "--log-level", "warn"]);
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (Address().Match(line) is { Success: true } match)
+            {
+                _ = process.StandardOutput.ReadToEndAsync();
+                return (process, int.Parse(match.Groups["port"].ValueSpan));
+            }
+        }
+
+        throw new InvalidOperationException("platform sidecar did not start");
+    }
+
+    /// <summary>Starts nginx as a proxy with kept connections; null if it is not installed.</summary>
+    public async Task<int?> StartNginxAsync(int appPort)
+    {
+        if (Find("nginx") is not { } nginx)
+        {
+            return null;
+        }
+
+        var port = DispatchBenchmark.FreePort();
+        var configuration = Path.Combine(folder, "nginx.conf");
+        await File.WriteAllTextAsync(configuration, $$"""
+            daemon off; worker_processes 1; pid {{folder}}/nginx.pid; error_log /dev/null;
+            events { worker_connections 256; }
+            http {
+              access_log off; client_body_temp_path {{folder}}/b; proxy_temp_path {{folder}}/p; fastcgi_temp_path {{folder}}/f; uwsgi_temp_path {{folder}}/u; scgi_temp_path {{folder}}/s;
+              keepalive_requests 10000000;
+              upstream app { server 127.0.0.1:{{appPort}}; keepalive 64; keepalive_requests 10000000; }
+              server { listen 127.0.0.1:{{port}}; location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; } }
+            }
+            """);
+        Start(nginx, ["-c", configuration, "-p", folder]);
+        await UntilOpenAsync(port);
+        return port;
+    }
+
+    /// <summary>Starts Redis so that every write is on disk before it is acknowledged, as ours is; null if it is not installed.</summary>
+    public async Task<int?> StartRedisAsync()
+    {
+        if (Find("redis-server") is not { } redis)
+        {
+            return null;
+        }
+
+        var port = DispatchBenchmark.FreePort();
+        Start(redis, ["--port", port.ToString(), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
+        await UntilOpenAsync(port);
+        return port;
+    }
+
+    public void Dispose()
+    {
+        foreach (var process in _processes)
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
+    }
+
+    private static string? Find(string program) => (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin").Split(':').Select(path => Path.Combine(path, program)).FirstOrDefault(File.Exists);
+
+    private static async Task UntilOpenAsync(int port)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            using var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync("127.0.0.1", port);
+                return;
+            }
+            catch (SocketException) when (attempt < 200)
+            {
+                await Task.Delay(25);
+            }
+        }
+    }
+
+    private Process Start(string program, IEnumerable<string> arguments)
+    {
+        var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false, Environment = { ["PLATFORM_HOME"] = folder } })!;
+        _processes.Add(process);
+        return process;
+    }
+
+    [GeneratedRegex(@"http://127\.0\.0\.1:(?<port>\d+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Address();
+}
