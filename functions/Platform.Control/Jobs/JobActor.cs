@@ -197,6 +197,8 @@ internal sealed class JobActor(
             return job;
         }
 
+        // Before anything can fail: a job that waits is woken by the next free slot, whatever kept it from being placed.
+        waiting.Add(JobId, job.SubmittedAt);
         ModelManifest? model = null;
         if (Store.Spec.Model is { } name)
         {
@@ -232,6 +234,8 @@ internal sealed class JobActor(
 
             job = JobMoves.Place(job, worker, decision.InstanceId!, decision.Reason, time.GetUtcNow());
             var attempt = job.Attempts[^1];
+            // The alarm before the state, as at submission: dying in between must not leave a lease that nobody looks after.
+            await ArmAsync(job, Store.Spec);
             await SaveAsync(job);
             _watch = new LeaseWatch(attempt.Token, time);
             JobLog.Placed(logger, JobId, attempt.Number, attempt.Token, decision.Reason);
@@ -240,7 +244,7 @@ internal sealed class JobActor(
             if (answer.Accepted)
             {
                 slot.Accept();
-                await ArmAsync(job, Store.Spec);
+                waiting.Remove(JobId, job.SubmittedAt);
                 await IndexAsync(job);
                 return job;
             }
@@ -262,7 +266,6 @@ internal sealed class JobActor(
 
     private async Task<JobRecord> WaitAsync(JobRecord job, string reason)
     {
-        waiting.Add(JobId, job.SubmittedAt);
         if (job.Reason != reason)
         {
             JobLog.Waits(logger, JobId, reason);
@@ -356,8 +359,8 @@ internal sealed class JobActor(
     /// <summary>Sets the reminder to the time at which the job must look at itself again.</summary>
     private async Task ArmAsync(JobRecord job, JobSpec spec)
     {
-        var period = job.Current() is null ? _options.QueueCheck : _options.LeaseCheck;
-        var due = period;
+        var period = job.Current() is null ? _options.QueueRecheck : _options.LeaseCheck;
+        var due = job.Current() is null ? _options.QueueCheck : _options.LeaseCheck;
         var now = time.GetUtcNow();
         if (job.NotBefore is { } notBefore && notBefore - now < due)
         {

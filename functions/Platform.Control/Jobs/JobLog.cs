@@ -34,6 +34,9 @@ internal static partial class JobLog
     [LoggerMessage(209, LogLevel.Warning, "Job {JobId} could not be recorded in the index, the next check does it: {Reason}")]
     public static partial void NotIndexed(ILogger logger, string jobId, string reason);
 
-    [LoggerMessage(210, LogLevel.Warning, "Job {JobId} could not be woken, its own check does it: {Reason}")]
+    [LoggerMessage(211, LogLevel.Information, "{Count} job(s) waited in the process before.")]
+    public static partial void FoundWaiting(ILogger logger, int count);
+
+    [LoggerMessage(210, LogLevel.Warning, "Job {JobId} could not be woken, the next heartbeat does it: {Reason}")]
     public static partial void NotWoken(ILogger logger, string jobId, string reason);
 }

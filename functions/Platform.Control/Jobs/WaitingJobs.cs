@@ -23,13 +23,13 @@ internal sealed class WaitingJobs
     }
 
     /// <summary>Takes up to <paramref name="count"/> jobs out, oldest first.</summary>
-    public IReadOnlyList<string> Take(int count)
+    public IReadOnlyList<(DateTimeOffset SubmittedAt, string Id)> Take(int count)
     {
         lock (_lock)
         {
             var first = _jobs.Take(count).ToArray();
             _jobs.ExceptWith(first);
-            return [.. first.Select(job => job.Id)];
+            return first;
         }
     }
 }

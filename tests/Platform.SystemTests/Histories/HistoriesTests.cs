@@ -20,7 +20,8 @@ public sealed class HistoriesTests
                 ["Control__NodeWindow"] = "00:00:02",
                 ["Control__JobHeartbeat"] = "00:00:00.4",
                 ["Control__LeaseCheck"] = "00:00:00.5",
-                ["Control__QueueCheck"] = "00:00:01",
+                // Long: a job that nobody wakes would not end in time, and the history would say so.
+                ["Control__QueueCheck"] = "00:05:00",
                 ["Control__RetryDelay"] = "00:00:00.2",
                 ["Worker__KeepItemsEvery"] = "00:00:00.2",
             },

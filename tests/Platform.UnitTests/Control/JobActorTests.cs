@@ -297,7 +297,7 @@ public sealed class JobActorTests
         Assert.Equal(JobState.Queued, status.State);
         Assert.Empty(status.Attempts);
         Assert.Contains("worker-0 has just declined it", status.Reason, StringComparison.Ordinal);
-        Assert.Equal(["j"], _control.Waiting.Take(10));
+        Assert.Equal(["j"], _control.Waiting.Take(10).Select(job => job.Id));
     }
 
     [Fact]
@@ -348,6 +348,22 @@ public sealed class JobActorTests
 
         Assert.Equal("a", Assert.Single(_control.Offers).Request.JobId);
         Assert.Equal(JobState.Queued, (await _control.GetAsync("b"))!.State);
+    }
+
+    [Fact]
+    public async Task Dispatch_Placed_NoLongerWaits()
+    {
+        await _control.JobAsync("j", job => job.Submit(ControlHarness.Spec()));
+        await _control.JobAsync("j", job => job.Dispatch());
+        Assert.Equal(("5s", "300s"), (Reminder().DueTime, Reminder().Period));
+
+        _control.Hear("worker-0");
+        await _control.JobAsync("j", job => job.Dispatch());
+
+        Assert.Empty(_control.Waiting.Take(10));
+        Assert.Equal(("1s", "1s"), (Reminder().DueTime, Reminder().Period));
+
+        (string DueTime, string? Period) Reminder() => _control.Sidecar.Reminders["JobActor/j/lease"];
     }
 
     [Fact]
