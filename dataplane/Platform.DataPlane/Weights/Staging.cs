@@ -53,7 +53,7 @@ internal sealed class Staging : IAsyncDisposable
 
     public ITensorSource Tensors => _tensors!;
 
-    public ReadOnlyMemory<byte>? File(string name) => _small.TryGetValue(name, out var bytes) ? bytes : null;
+    public ReadOnlyMemory<byte>? File(string name) => _small.TryGetValue(name, out var bytes) ? bytes : default(ReadOnlyMemory<byte>?);
 
     public StagingReport Report => new(
         _counters.BytesRead,
