@@ -1,13 +1,16 @@
 using Platform.Benchmarks.Dispatch;
+using Platform.Benchmarks.Engine;
 using Platform.Benchmarks.Tier;
 
 switch (args)
 {
     case ["dispatch", .. var rest]:
         return await DispatchBenchmark.RunAsync(rest);
+    case ["engine", .. var rest]:
+        return await EngineSuite.RunAsync(rest);
     case ["tier", .. var rest]:
         return await TierBenchmark.RunAsync(rest);
     default:
-        Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, tier");
+        Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, engine, tier");
         return 64;
 }

@@ -17,7 +17,7 @@ internal sealed unsafe class KeyValueCache : IDisposable
         _headSize = config.HeadSize;
         _headCount = config.KeyValueHeadCount;
         _headLength = (nint)capacity * _headSize;
-        LengthBytes = (long)config.LayerCount * _headCount * 2 * _headLength * sizeof(float);
+        LengthBytes = LengthOf(config, capacity);
         _data = (float*)NativeMemory.AlignedAlloc((nuint)LengthBytes, 64);
     }
 
@@ -25,6 +25,9 @@ internal sealed unsafe class KeyValueCache : IDisposable
     public int Capacity { get; }
 
     public long LengthBytes { get; }
+
+    /// <summary>Bytes that a text of so many positions takes.</summary>
+    public static long LengthOf(LlamaConfig config, int capacity) => (long)config.LayerCount * 2 * config.KeyValueSize * capacity * sizeof(float);
 
     /// <summary>Keys of one head, [capacity, head size].</summary>
     public float* Keys(int layer, int head) => _data + (((((nint)layer * _headCount) + head) * 2) * _headLength);

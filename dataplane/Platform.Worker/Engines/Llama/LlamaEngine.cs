@@ -240,8 +240,17 @@ internal sealed class LlamaEngine : IAsyncDisposable
                 continue;
             }
 
-            active.Add(generation);
-            generation.Cache = new KeyValueCache(_config, generation.CacheLength);
+            try
+            {
+                generation.Cache = new KeyValueCache(_config, generation.CacheLength);
+                active.Add(generation);
+            }
+            catch (OutOfMemoryException error)
+            {
+                // One text too many is refused; those that run go on.
+                generation.Fail(new EngineException(ErrorCodes.TooManyRequests, $"There is no memory for the {KeyValueCache.LengthOf(_config, generation.CacheLength)} bytes of keys and values of {generation.CacheLength} tokens. Ask for fewer tokens, or try again when other texts are done.", error));
+                End(generation);
+            }
         }
     }
 
