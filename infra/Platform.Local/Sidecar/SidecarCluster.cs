@@ -11,6 +11,7 @@ namespace Platform.Local.Sidecar;
 internal sealed class SidecarCluster : IAsyncDisposable
 {
     private static readonly TimeSpan HousekeepingInterval = TimeSpan.FromSeconds(1);
+    private const int ExpirySweepTicks = 60;
     private readonly List<EmbeddedSidecar> _sidecars = [];
     private readonly Dictionary<string, StateStore> _stores = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
@@ -109,14 +110,39 @@ internal sealed class SidecarCluster : IAsyncDisposable
         _stop.Dispose();
     }
 
+    private async Task ForgetExpiredAsync(CancellationToken cancellationToken)
+    {
+        List<StateStore> stores;
+        lock (_gate)
+        {
+            stores = [.. _stores.Values];
+        }
+
+        try
+        {
+            foreach (var store in stores)
+            {
+                await store.ForgetExpiredAsync(cancellationToken);
+            }
+        }
+        catch (StorageException)
+        {
+            // The disk has no room or fails: writers are told, and the next sweep tries again.
+        }
+    }
+
     private async Task KeepHouseAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(HousekeepingInterval, Options.Time);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            for (var tick = 1; await timer.WaitForNextTickAsync(cancellationToken); tick++)
             {
                 await Actors.DeactivateIdleAsync();
+                if (tick % ExpirySweepTicks == 0)
+                {
+                    await ForgetExpiredAsync(cancellationToken);
+                }
             }
         }
         catch (OperationCanceledException)

@@ -18,6 +18,7 @@ internal sealed class ReminderScheduler : IAsyncDisposable
     /// <summary>Callbacks under way at once: ten thousand reminders that are due together must not become as many connections.</summary>
     private const int MaxDeliveries = 128;
     private static readonly TimeSpan ShortPeriod = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
     private readonly DurableStore _store;
     private readonly ActorTable _actors;
@@ -80,14 +81,13 @@ internal sealed class ReminderScheduler : IAsyncDisposable
         }
     }
 
-    /// <summary>Fires no more, and waits for the firings that are under way.</summary>
+    /// <summary>Fires no more, and waits a little for the firings that are under way; what is cut off fires again at the next start.</summary>
     public async ValueTask DisposeAsync()
     {
         _stopped = true;
         _actors.Placement.AfterChange -= TakeHomeless;
         await _timer.DisposeAsync();
-        await Task.WhenAll(_firing.Values);
-        _deliveries.Dispose();
+        await Task.WhenAny(Task.WhenAll(_firing.Values), Task.Delay(Patience, _time));
     }
 
     private bool IsCurrent(Reminder reminder) => !_stopped && _reminders.TryGetValue(reminder.Key, out var current) && ReferenceEquals(current, reminder);

@@ -21,6 +21,7 @@ internal readonly record struct GroupKey(string Component, string Topic, string 
 /// </remarks>
 internal sealed class MessageBroker : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private const string Groups = "g/";
     private const string Messages = "m/";
     private const char Separator = '\u001e';
@@ -121,11 +122,10 @@ internal sealed class MessageBroker : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the deliveries under way.</summary>
+    /// <summary>Waits a little for the deliveries under way; what is cut off is delivered again at the next start.</summary>
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(_groups.Values.Select(group => group.StopAsync()));
-        _changes.Dispose();
+        await Task.WhenAny(Task.WhenAll(_groups.Values.Select(group => group.StopAsync())), Task.Delay(Patience, _time));
     }
 
     private List<(ConsumerGroup Group, string Key, byte[] Data)> Place(string component, string topic, IReadOnlyList<byte[]> messages)

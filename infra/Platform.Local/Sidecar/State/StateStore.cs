@@ -67,6 +67,24 @@ internal sealed class StateStore(DurableStore store, string component, TimeProvi
         return first;
     }
 
+    /// <summary>Deletes what has expired: reads do not see it any more, but it takes room.</summary>
+    public async Task ForgetExpiredAsync(CancellationToken cancellationToken)
+    {
+        foreach (var key in store.Keys(_prefix))
+        {
+            if (IsExpired(key))
+            {
+                using var locks = await _locks.EnterAsync([key[_prefix.Length..]], cancellationToken);
+                if (IsExpired(key))
+                {
+                    await store.CommitAsync([new DurableWrite(key, null)], CancellationToken.None);
+                }
+            }
+        }
+    }
+
+    private bool IsExpired(string storedKey) => store.TryGet(storedKey, out var bytes) && StateRecord.Of(bytes).IsExpired(time.GetUtcNow());
+
     private static StateConflict Check(StateOperation operation, StateRecord? current)
     {
         if (string.IsNullOrEmpty(operation.ETag))
