@@ -14,7 +14,7 @@ public sealed class DirectoryObjectStorage : IObjectStorage
 {
     private const string UploadFolder = ".uploads~";
     private static readonly TimeSpan UploadLifetime = TimeSpan.FromDays(1);
-    private static long lastWriteTicks;
+    private static long _lastWriteTicks;
 
     private readonly string _root;
     private readonly string _uploads;
@@ -226,9 +226,9 @@ public sealed class DirectoryObjectStorage : IObjectStorage
         var now = _time.GetUtcNow().Ticks;
         while (true)
         {
-            var last = Interlocked.Read(ref lastWriteTicks);
+            var last = Interlocked.Read(ref _lastWriteTicks);
             var next = Math.Max(now, last + 1);
-            if (Interlocked.CompareExchange(ref lastWriteTicks, next, last) == last)
+            if (Interlocked.CompareExchange(ref _lastWriteTicks, next, last) == last)
             {
                 return new DateTime(next, DateTimeKind.Utc);
             }
