@@ -50,5 +50,5 @@ internal static class CommonOptions
 
     /// <summary>Where people look while a program reads standard output: standard error with <c>--json</c>, else standard output.</summary>
     public static IAnsiConsole ConsoleFor(bool json) =>
-        json ? AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }) : AnsiConsole.Console;
+        json ? Terminal.Error() : AnsiConsole.Console;
 }

@@ -76,9 +76,9 @@ internal sealed class PlatformClient : IDisposable
         }
     }
 
-    public Task<JsonNode> GetTierAsync(string node, CancellationToken cancellationToken) => GetNodeAsync($"api/nodes/{Segment(node)}/tier", cancellationToken);
+    public Task<TierTable> GetTierAsync(string node, CancellationToken cancellationToken) => GetAsync($"api/nodes/{Segment(node)}/tier", JobsJson.Default.TierTable, cancellationToken);
 
-    public Task<JsonNode> ExplainAsync(string node, string key, CancellationToken cancellationToken) => GetNodeAsync($"api/nodes/{Segment(node)}/tier/explain?key={Uri.EscapeDataString(key)}", cancellationToken);
+    public Task<TierReason> ExplainAsync(string node, string key, CancellationToken cancellationToken) => GetAsync($"api/nodes/{Segment(node)}/tier/explain?key={Uri.EscapeDataString(key)}", JobsJson.Default.TierReason, cancellationToken);
 
     /// <summary>Streams one completion; the pieces arrive as the worker makes them.</summary>
     public async IAsyncEnumerable<string> CompleteAsync(JsonObject request, CompletionReport report, [EnumeratorCancellation] CancellationToken cancellationToken)

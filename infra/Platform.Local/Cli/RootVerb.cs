@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Platform.DataPlane;
+using Spectre.Console;
 
 namespace Platform.Local.Cli;
 
@@ -14,6 +15,7 @@ internal static class RootVerb
 
     public static async Task<int> RunAsync(string[] args)
     {
+        AnsiConsole.Console = Terminal.Output();
         var root = new RootCommand(Description)
         {
             UpVerb.Create(), DemoVerb.Create(), StatusVerb.Create(), ModelsVerb.Create(), InferVerb.Create(),

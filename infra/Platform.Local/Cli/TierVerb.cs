@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using Platform.Jobs;
 using Spectre.Console;
 
 namespace Platform.Local.Cli;
@@ -15,24 +17,24 @@ internal static class TierVerb
         verb.SetAction(async (command, cancellationToken) =>
         {
             using var client = CommonOptions.Connect(command);
-            var all = new System.Text.Json.Nodes.JsonObject();
+            var tiers = new List<TierTable>();
             foreach (var worker in await NodesAsync(client, command.GetValue(node), cancellationToken))
             {
-                all[worker] = await client.GetTierAsync(worker, cancellationToken);
+                tiers.Add(await client.GetTierAsync(worker, cancellationToken));
             }
 
             if (command.GetValue(CommonOptions.Json))
             {
-                Console.WriteLine(all.ToJsonString());
+                Console.WriteLine($"[{string.Join(',', tiers.Select(tier => JsonSerializer.Serialize(tier, JobsJson.Default.TierTable)))}]");
                 return ExitCodes.Done;
             }
 
-            var table = new Table().RoundedBorder().AddColumns("node", "key", "state", "bytes here", "length");
-            foreach (var (worker, tier) in all)
+            var table = new Table().RoundedBorder().AddColumns("node", "key", "here", "of", "sealed", "leases");
+            foreach (var tier in tiers)
             {
-                foreach (var blob in tier!["blobs"]!.AsArray())
+                foreach (var blob in tier.Blobs)
                 {
-                    table.AddRow(worker, Markup.Escape((string)blob!["key"]!), Markup.Escape((string)blob["state"]!), Quantity.Bytes((long)blob["residentBytes"]!), Quantity.Bytes((long)blob["lengthBytes"]!));
+                    table.AddRow(tier.Worker, Markup.Escape(blob.Key), Quantity.Bytes(blob.LandedBytes), Quantity.Bytes(blob.LengthBytes), blob.Sealed ? "yes" : "no", blob.Leases.ToString());
                 }
             }
 
@@ -50,21 +52,21 @@ internal static class TierVerb
         verb.SetAction(async (command, cancellationToken) =>
         {
             using var client = CommonOptions.Connect(command);
-            var all = new System.Text.Json.Nodes.JsonObject();
+            var reasons = new List<TierReason>();
             foreach (var worker in await NodesAsync(client, command.GetValue(node), cancellationToken))
             {
-                all[worker] = await client.ExplainAsync(worker, command.GetValue(key)!, cancellationToken);
+                reasons.Add(await client.ExplainAsync(worker, command.GetValue(key)!, cancellationToken));
             }
 
             if (command.GetValue(CommonOptions.Json))
             {
-                Console.WriteLine(all.ToJsonString());
+                Console.WriteLine($"[{string.Join(',', reasons.Select(reason => JsonSerializer.Serialize(reason, JobsJson.Default.TierReason)))}]");
                 return ExitCodes.Done;
             }
 
-            foreach (var (worker, answer) in all)
+            foreach (var reason in reasons)
             {
-                AnsiConsole.MarkupLineInterpolated($"[bold]{worker}[/]: {(string?)answer!["explanation"] ?? answer.ToJsonString()}");
+                AnsiConsole.MarkupLineInterpolated($"[bold]{reason.Worker}[/]: {reason.Reason} {reason.Eviction} ({Quantity.Bytes(reason.UsedBytes)} of {Quantity.Bytes(reason.LimitBytes)} used)");
             }
 
             return ExitCodes.Done;
