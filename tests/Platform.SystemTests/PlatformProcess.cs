@@ -65,10 +65,10 @@ internal sealed class PlatformProcess : IAsyncDisposable
         return process;
     }
 
-    /// <summary>Ctrl-c.</summary>
+    /// <summary>Ctrl-c; or SIGTERM where the tests were started with SIGINT ignored, as shells start background jobs, for a program leaves it ignored then.</summary>
     public async Task InterruptAsync(CancellationToken cancellationToken)
     {
-        using (var kill = Process.Start("kill", ["-INT", ProcessId.ToString()]))
+        using (var kill = Process.Start("kill", [await IgnoresInterruptAsync(cancellationToken) ? "-TERM" : "-INT", ProcessId.ToString()]))
         {
             await kill.WaitForExitAsync(cancellationToken);
         }
@@ -105,6 +105,14 @@ internal sealed class PlatformProcess : IAsyncDisposable
 
     /// <summary>Where the Functions host of a state folder listens.</summary>
     public static Uri UrlOf(string home) => new((string)JsonNode.Parse(File.ReadAllText(new HomeFolder(home).RunFile))!["url"]!);
+
+    private async Task<bool> IgnoresInterruptAsync(CancellationToken cancellationToken)
+    {
+        const int Interrupt = 2;
+        var status = await File.ReadAllLinesAsync($"/proc/{ProcessId}/status", cancellationToken);
+        var ignored = Convert.ToUInt64(status.Single(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[7..].Trim(), 16);
+        return (ignored & (1UL << (Interrupt - 1))) != 0;
+    }
 
     private async Task WaitForExitAsync(CancellationToken cancellationToken) =>
         await _process.WaitForExitAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
