@@ -56,9 +56,9 @@ public sealed class JobsOverProcessesTests : IAsyncLifetime
     [Fact]
     public async Task Job_WorkerKilledMidway_SucceedsInTheSecondAttempt()
     {
-        await Platform.SubmitAsync(Spec("killed", 400), Cancelled);
+        await Platform.SubmitAsync(Spec("killed", 1000), Cancelled);
         await Platform.DispatchAsync("killed", Cancelled);
-        await UntilProgressAsync("killed");
+        await UntilRunningAsync("killed");
         var first = (await Platform.GetAsync("killed", Cancelled))!.Attempts[0].Worker;
 
         Platform.Apps[first].Kill();
@@ -67,7 +67,7 @@ public sealed class JobsOverProcessesTests : IAsyncLifetime
         Assert.Equal(JobState.Succeeded, status.State);
         Assert.Equal(["lost", "succeeded"], status.Attempts.Select(attempt => attempt.Outcome));
         Assert.NotEqual(first, status.Attempts[1].Worker);
-        Assert.Equal(Enumerable.Range(0, 400), await IndexesAsync(status));
+        Assert.Equal(Enumerable.Range(0, 1000), await IndexesAsync(status));
     }
 
     [Fact]
@@ -107,6 +107,10 @@ public sealed class JobsOverProcessesTests : IAsyncLifetime
         Prompts = [.. Enumerable.Range(0, items).Select(i => $"item {i}")],
         MaxTokens = 64,
     };
+
+    // The first report of a worker comes at the start of a job, the next one up to a second later, when a short job is over.
+    private Task UntilRunningAsync(string id) =>
+        Platform.UntilAsync("a worker runs it", Limit, async () => (await Platform.GetAsync(id, Cancelled))!.State == JobState.Running, Cancelled);
 
     private Task UntilProgressAsync(string id) =>
         Platform.UntilAsync("some items are done", Limit, async () => (await Platform.GetAsync(id, Cancelled))!.Progress.Done > 0, Cancelled);
