@@ -77,7 +77,7 @@ internal sealed class Blob : IBudgetItem, IDisposable
     /// <summary>True once the catalog no longer has it, or is about to lose it; the file goes when the last lease does, and nothing more is recorded.</summary>
     public bool IsRemoved { get; set; }
 
-    /// <summary>Content bytes that are here.</summary>
+    /// <summary>Content bytes that can be read without asking object storage: on the device, or in memory on their way to it.</summary>
     public long LandedBytes
     {
         get
@@ -86,7 +86,7 @@ internal sealed class Blob : IBudgetItem, IDisposable
             {
                 return _landed == _states.Length
                     ? Layout.LengthBytes
-                    : _states.Index().Where(chunk => chunk.Item != ChunkState.Absent).Sum(chunk => (long)Layout.LengthOf(chunk.Index));
+                    : _states.Index().Where(chunk => IsHere(chunk.Index)).Sum(chunk => (long)Layout.LengthOf(chunk.Index));
             }
         }
     }
@@ -310,6 +310,8 @@ internal sealed class Blob : IBudgetItem, IDisposable
         !MemoryMarshal.TryGetArray<byte>(memory, out _)
         && memory.Length % AlignedMemory.AlignmentBytes == 0
         && (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory.Span)) % AlignedMemory.AlignmentBytes == 0;
+
+    private bool IsHere(int index) => _states[index] != ChunkState.Absent || (_flights.TryGetValue(index, out var flight) && flight.Arrived.IsCompletedSuccessfully);
 
     private async Task FetchAsync(ChunkFlight flight, int index, Memory<byte> destination, IObjectStorage? storage)
     {

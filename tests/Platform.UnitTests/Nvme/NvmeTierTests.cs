@@ -66,6 +66,26 @@ public sealed class NvmeTierTests : IDisposable
     }
 
     [Fact]
+    public async Task LandedBytes_WhileTheChunkIsBeingWritten_CountBytesThatAreInMemory()
+    {
+        _storage.With("k", Pattern.Bytes(1000));
+        using var write = new ManualResetEventSlim();
+        await using var tier = await NvmeTier.OpenAsync(
+            Options() with { FaultPoint = at => { if (at == "blob.write") { write.Wait(Token); } } },
+            NullLogger.Instance,
+            Token);
+        await using var lease = await tier.OpenAsync(Source("k"), Token);
+        Assert.Equal(0, tier.LandedBytesOf("k", Source("k").ETag));
+
+        await ReadAll(lease);
+
+        Assert.Equal(1000, tier.LandedBytesOf("k", Source("k").ETag));
+        write.Set();
+        await lease.FillAsync(cancellationToken: Token);
+        Assert.Equal(1000, tier.LandedBytesOf("k", Source("k").ETag));
+    }
+
+    [Fact]
     public async Task Read_AnyRange_GivesThatRange()
     {
         var bytes = Pattern.Bytes((3 * Chunk) + 1001);
