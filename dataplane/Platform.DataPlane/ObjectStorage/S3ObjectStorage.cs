@@ -291,6 +291,9 @@ public sealed class S3ObjectStorage : IObjectStorage, IDisposable
     private static bool MayPass(Exception cause) => cause switch
     {
         AmazonServiceException { StatusCode: HttpStatusCode.TooManyRequests } => true,
+
+        // S3 explains every refusal in a body. Without one, an HTTP parser refused: of a server or proxy that answered an earlier request before it had read its body, and is out of step on this connection.
+        AmazonServiceException { StatusCode: HttpStatusCode.BadRequest, ErrorCode: null or "" or nameof(HttpStatusCode.BadRequest) } => true,
         AmazonServiceException service => (int)service.StatusCode is 0 or >= 500 and not 501,
         HttpRequestException or IOException or OperationCanceledException => cause is not StorageException,
         AmazonClientException => true,
