@@ -27,4 +27,5 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(EnsureReplicaRequest))]
 [JsonSerializable(typeof(ReplicaAnswer))]
 [JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(InferenceError))]
 public sealed partial class JobsJson : JsonSerializerContext;

@@ -15,6 +15,21 @@ public static class Routes
     /// <summary>Worker: <c>POST</c> an OpenAI chat completion request.</summary>
     public const string WorkerChatCompletions = "v1/chat/completions";
 
+    /// <summary>Worker: <c>POST</c> an inference request of the Open Inference Protocol v2, JSON or JSON with binary tensor data.</summary>
+    public static string WorkerInfer(string model) => $"v2/models/{model}/infer";
+
+    /// <summary>Worker: <c>POST</c> a request of the protocol's extension for texts.</summary>
+    public static string WorkerGenerate(string model) => $"v2/models/{model}/generate";
+
+    /// <summary>Worker: as <see cref="WorkerGenerate"/>, answered as SSE.</summary>
+    public static string WorkerGenerateStream(string model) => $"v2/models/{model}/generate_stream";
+
+    /// <summary>The version that every published model has under the Open Inference Protocol: a new publication takes the place of the old.</summary>
+    public const string InferenceModelVersion = "1";
+
+    /// <summary>Header of the protocol's binary extension: bytes of JSON before the binary tensor data.</summary>
+    public const string InferenceHeaderLength = "Inference-Header-Content-Length";
+
     /// <summary>Worker: <c>PUT</c> a <see cref="ModelManifest"/> at <c>models/{name}</c> to load it; 202 at once, or 200 when ready with <c>?wait=true</c>. <c>DELETE</c> drops it from memory and tier.</summary>
     public static string WorkerModel(string model) => $"models/{model}";
 

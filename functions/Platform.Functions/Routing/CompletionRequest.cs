@@ -4,14 +4,21 @@ using Platform.Jobs;
 
 namespace Platform.Functions.Routing;
 
-/// <summary>An OpenAI completion request, read as far as routing needs; the body goes on unchanged.</summary>
+/// <summary>A request for a completion, read as far as routing needs; the body goes on unchanged.</summary>
+/// <param name="Model">Model that is to answer.</param>
+/// <param name="Stream">True if the answer comes in pieces.</param>
+/// <param name="Body">The body as it came.</param>
+/// <param name="Route">The worker's route for it.</param>
 internal sealed record CompletionRequest(string Model, bool Stream, byte[] Body, string Route)
 {
-    /// <summary>Reads and checks a request.</summary>
+    /// <summary>Header that goes on with the body; null for none.</summary>
+    public KeyValuePair<string, string>? Header { get; init; }
+
+    /// <summary>Reads and checks a request of one of OpenAI's routes.</summary>
     /// <exception cref="ProblemException">The body is too large, is not JSON, has no model, or an empty prompt.</exception>
     public static async Task<CompletionRequest> ReadAsync(HttpRequest request, string route, int maxBytes, CancellationToken cancellationToken)
     {
-        var body = await ReadBodyAsync(request, maxBytes, cancellationToken);
+        var body = await RequestBody.ReadAsync(request, maxBytes, cancellationToken);
         try
         {
             using var document = JsonDocument.Parse(body);
@@ -73,22 +80,4 @@ internal sealed record CompletionRequest(string Model, bool Stream, byte[] Body,
     private static string Field(string route) => route == Routes.WorkerChatCompletions ? "messages" : "prompt";
 
     private static ProblemException Fault(string code, string detail) => new(Problem.Of(400, code, detail));
-
-    private static async Task<byte[]> ReadBodyAsync(HttpRequest request, int maxBytes, CancellationToken cancellationToken)
-    {
-        using var buffer = new MemoryStream(request.ContentLength is { } length && length <= maxBytes ? (int)length : 1024);
-        var chunk = new byte[16 * 1024];
-        int read;
-        while ((read = await request.Body.ReadAsync(chunk, cancellationToken)) > 0)
-        {
-            if (buffer.Length + read > maxBytes)
-            {
-                throw new ProblemException(Problem.Of(413, ErrorCodes.BodyTooLarge, $"The body is larger than {maxBytes} bytes. Use a 'batch-infer' job with its input in object storage for large inputs."));
-            }
-
-            buffer.Write(chunk, 0, read);
-        }
-
-        return buffer.ToArray();
-    }
 }

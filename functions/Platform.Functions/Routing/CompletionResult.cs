@@ -1,15 +1,25 @@
+using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using Platform.Jobs;
 
 namespace Platform.Functions.Routing;
 
 /// <summary>Passes a worker's answer to the client as it comes, token by token, with the time at the door added to <c>Server-Timing</c>.</summary>
-internal sealed class CompletionResult(RoutedResponse routed, ILogger logger) : IResult
+/// <param name="routed">The worker's answer.</param>
+/// <param name="errorEvent">Makes the JSON of an error that takes the place of the rest of a stream.</param>
+/// <param name="logger">Takes streams that broke.</param>
+internal sealed class CompletionResult(RoutedResponse routed, Func<Problem, byte[]> errorEvent, ILogger logger) : IResult
 {
     private static readonly HashSet<string> NotPassedOn = new(StringComparer.OrdinalIgnoreCase)
     {
         "Connection", "Keep-Alive", "Transfer-Encoding", "Date", "Server", "Content-Length", "traceparent", "tracestate", ServerTiming.Header,
     };
+
+    public CompletionResult(RoutedResponse routed, ILogger logger)
+        : this(routed, static problem => JsonSerializer.SerializeToUtf8Bytes(problem, JobsJson.Default.Problem), logger)
+    {
+    }
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
@@ -77,6 +87,6 @@ internal sealed class CompletionResult(RoutedResponse routed, ILogger logger) : 
         }
 
         var problem = Problem.Of(502, ErrorCodes.WorkerLost, $"{routed.Worker} was lost in the middle of the answer. Send the call again.");
-        await context.Response.WriteAsync($"\n\ndata: {System.Text.Json.JsonSerializer.Serialize(problem, JobsJson.Default.Problem)}\n\n", context.RequestAborted);
+        await context.Response.WriteAsync($"\n\ndata: {Encoding.UTF8.GetString(errorEvent(problem))}\n\n", context.RequestAborted);
     }
 }

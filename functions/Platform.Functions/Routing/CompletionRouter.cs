@@ -167,6 +167,11 @@ internal sealed class CompletionRouter(
         using var message = dapr.CreateInvokeMethodRequest(HttpMethod.Post, worker, request.Route);
         message.Content = new ByteArrayContent(request.Body);
         message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        if (request.Header is { } header)
+        {
+            message.Headers.TryAddWithoutValidation(header.Key, header.Value);
+        }
+
         if (manifest is not null)
         {
             message.Headers.Add(Routes.ManifestHeader, Convert.ToBase64String(JsonSerializer.SerializeToUtf8Bytes(manifest, JobsJson.Default.ModelManifest)));

@@ -17,6 +17,8 @@ internal static class RoutingServices
         services.AddSingleton<RecentReplicas>();
         services.AddSingleton<HeldCalls>();
         services.AddSingleton<CompletionRouter>();
+        services.AddSingleton<InferenceRouter>();
+        services.AddSingleton<InferenceModels>();
         services.AddSingleton<NodeProxy>();
         services.AddSingleton<IProblemMapper, SidecarProblems>();
         return services;

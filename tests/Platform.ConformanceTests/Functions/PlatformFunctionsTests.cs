@@ -1,50 +1,24 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging.Abstractions;
 using Platform.Jobs;
-using Platform.Local.FunctionsHost;
 
 namespace Platform.ConformanceTests.Functions;
 
 /// <summary>The platform's own functions, as the build emits them, behind the embedded host.</summary>
-public sealed class PlatformFunctionsTests : IAsyncLifetime
+public sealed class PlatformFunctionsTests : PlatformFunctionsApp
 {
-    private const string Lost = """{"errorCode":"ERR_DIRECT_INVOKE","message":"connection refused"}""";
-    private static readonly string AppRoot = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../functions/Platform.Functions/bin"));
-    private readonly string _state = Directory.CreateTempSubdirectory("functions-state-").FullName;
-    private FakeSidecar _sidecar = null!;
-    private EmbeddedFunctionsHost? _host;
-    private HttpClient _client = null!;
-
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync() => _sidecar = await FakeSidecar.StartAsync();
-
-    public async ValueTask DisposeAsync()
-    {
-        _client?.Dispose();
-        if (_host is not null)
-        {
-            await _host.DisposeAsync();
-        }
-
-        await _sidecar.DisposeAsync();
-        Directory.Delete(_state, recursive: true);
-    }
-
     [Fact]
     public async Task Build_OfTheFunctions_MakesACompleteApp()
     {
         await StartAsync();
 
-        Assert.All(_host!.Functions, function => Assert.Null(function.Error));
-        Assert.Contains("POST v1/completions", _host.Routes.Select(route => $"{string.Join(',', route.Methods)} {route.Template}"));
-        Assert.Contains(_host.Functions, function => function.Name == "RunJob");
+        Assert.All(Host!.Functions, function => Assert.Null(function.Error));
+        Assert.Contains("POST v1/completions", Host.Routes.Select(route => $"{string.Join(',', route.Methods)} {route.Template}"));
+        Assert.Contains(Host.Functions, function => function.Name == "RunJob");
     }
 
     [Fact]
@@ -52,7 +26,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         Nodes(("worker-0", "Ready"), ("worker-1", "Absent"));
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _sidecar.On(CompletionAt("worker-0"), async context =>
+        Sidecar.On(CompletionAt("worker-0"), async context =>
         {
             context.Response.ContentType = "text/event-stream";
             context.Response.Headers["Server-Timing"] = "firstToken;dur=5";
@@ -65,7 +39,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
         await StartAsync();
 
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions") { Content = Json("""{"model":"m","prompt":"a","stream":true}""") };
-        using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
+        using var response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Cancel));
         var first = await reader.ReadLineAsync(Cancel);
         go.SetResult();
@@ -74,7 +48,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
         Assert.Equal(("data: one", "\ndata: [DONE]\n\n"), (first, rest));
         Assert.Equal("worker-0", response.Headers.GetValues(Routes.WorkerHeader).Single());
         Assert.Equal(["queued", "placed", "firstToken"], ServerTiming.Parse(response.Headers.GetValues(ServerTiming.Header).Single()).Keys);
-        Assert.DoesNotContain(_sidecar.Calls, call => call.StartsWith("actors/", StringComparison.Ordinal));
+        Assert.DoesNotContain(Sidecar.Calls, call => call.StartsWith("actors/", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -83,7 +57,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
         Nodes(("worker-0", "Absent"), ("worker-1", "Absent"));
         Replica("worker-1");
         string? manifest = null;
-        _sidecar.On(CompletionAt("worker-1"), context =>
+        Sidecar.On(CompletionAt("worker-1"), context =>
         {
             manifest = Encoding.UTF8.GetString(Convert.FromBase64String(context.Request.Headers[Routes.ManifestHeader].ToString()));
             return FakeSidecar.WriteAsync(context, """{"text":"hi"}""");
@@ -101,14 +75,14 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         Nodes(("worker-0", "Absent"), ("worker-1", "Absent"));
         Replica("worker-1");
-        _sidecar.On(CompletionAt("worker-1"), """{"text":"hi"}""");
+        Sidecar.On(CompletionAt("worker-1"), """{"text":"hi"}""");
         await StartAsync();
 
         using var cold = await CompleteAsync("""{"model":"m","prompt":"a"}""");
         using var warm = await CompleteAsync("""{"model":"m","prompt":"a"}""");
 
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (cold.StatusCode, warm.StatusCode));
-        Assert.Single(_sidecar.Calls, call => call.EndsWith("EnsureReplica", StringComparison.Ordinal));
+        Assert.Single(Sidecar.Calls, call => call.EndsWith("EnsureReplica", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -116,7 +90,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         Nodes(("worker-0", "Ready"));
         Replica("worker-0");
-        _sidecar.On(CompletionAt("worker-0"), context => context.Request.Headers.ContainsKey(Routes.ManifestHeader)
+        Sidecar.On(CompletionAt("worker-0"), context => context.Request.Headers.ContainsKey(Routes.ManifestHeader)
             ? FakeSidecar.WriteAsync(context, """{"text":"hi"}""")
             : FakeSidecar.WriteAsync(context, """{"code":"model-not-found"}""", 404));
         await StartAsync();
@@ -131,13 +105,13 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         Nodes(("worker-0", "Ready"));
         JsonNode? asked = null;
-        _sidecar.On(CompletionAt("worker-0"), Lost, 500);
-        _sidecar.On("actors/ModelActor/m/method/EnsureReplica", async context =>
+        Sidecar.On(CompletionAt("worker-0"), Lost, 500);
+        Sidecar.On("actors/ModelActor/m/method/EnsureReplica", async context =>
         {
             asked = await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
             await FakeSidecar.WriteAsync(context, ReplicaJson("worker-1"));
         });
-        _sidecar.On(CompletionAt("worker-1"), """{"text":"hi"}""");
+        Sidecar.On(CompletionAt("worker-1"), """{"text":"hi"}""");
         await StartAsync();
 
         using var response = await CompleteAsync("""{"model":"m","prompt":"a"}""");
@@ -151,7 +125,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Nodes(("worker-0", "Ready"));
-        _sidecar.On(CompletionAt("worker-0"), async context =>
+        Sidecar.On(CompletionAt("worker-0"), async context =>
         {
             context.Response.ContentType = "text/event-stream";
             await context.Response.WriteAsync("data: one\n\n");
@@ -162,7 +136,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
         await StartAsync();
 
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions") { Content = Json("""{"model":"m","prompt":"a","stream":true}""") };
-        using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
+        using var response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Cancel));
         Assert.Equal("data: one", await reader.ReadLineAsync(Cancel));
         seen.SetResult();
@@ -177,7 +151,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         Nodes(("worker-0", "Ready"));
         var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _sidecar.On(CompletionAt("worker-0"), async context =>
+        Sidecar.On(CompletionAt("worker-0"), async context =>
         {
             context.RequestAborted.Register(cancelled.SetResult);
             context.Response.ContentType = "text/event-stream";
@@ -188,7 +162,7 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
         await StartAsync();
 
         using (var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions") { Content = Json("""{"model":"m","prompt":"a","stream":true}""") })
-        using (var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel))
+        using (var response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel))
         {
             await (await response.Content.ReadAsStreamAsync(Cancel)).ReadExactlyAsync(new byte[4], Cancel);
         }
@@ -200,9 +174,9 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     public async Task Completion_ThatCannotBeServed_SaysWhy()
     {
         Nodes();
-        _sidecar.On("actors/ModelActor/unknown/method/EnsureReplica", """{"reason":"not published"}""");
-        _sidecar.On("actors/ModelActor/nowhere/method/EnsureReplica", """{"manifest":{"name":"nowhere","files":[]},"reason":"worker-0: full"}""");
-        _sidecar.On("actors/ModelActor/away/method/EnsureReplica", """{"errorCode":"ERR_ACTOR_NO_ADDRESS","message":"no host"}""", 500);
+        Sidecar.On("actors/ModelActor/unknown/method/EnsureReplica", """{"reason":"not published"}""");
+        Sidecar.On("actors/ModelActor/nowhere/method/EnsureReplica", """{"manifest":{"name":"nowhere","files":[]},"reason":"worker-0: full"}""");
+        Sidecar.On("actors/ModelActor/away/method/EnsureReplica", """{"errorCode":"ERR_ACTOR_NO_ADDRESS","message":"no host"}""", 500);
         await StartAsync();
         (string Body, int Status, string Code)[] cases =
         [
@@ -247,15 +221,15 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         var dispatched = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Published();
-        _sidecar.On("actors/JobActor/j1/method/Submit", """{"outcome":"Created","status":{"id":"j1","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
-        _sidecar.On("actors/JobActor/j1/method/Dispatch", async context =>
+        Sidecar.On("actors/JobActor/j1/method/Submit", """{"outcome":"Created","status":{"id":"j1","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
+        Sidecar.On("actors/JobActor/j1/method/Dispatch", async context =>
         {
             await FakeSidecar.WriteAsync(context, "null");
             dispatched.TrySetResult();
         });
         await StartAsync();
 
-        using var response = await _client.PostAsync("api/jobs", Json("""{"id":"j1","kind":"batch-infer","model":"m","prompts":["a"]}"""), Cancel);
+        using var response = await Client.PostAsync("api/jobs", Json("""{"id":"j1","kind":"batch-infer","model":"m","prompts":["a"]}"""), Cancel);
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         await dispatched.Task.WaitAsync(Cancel);
@@ -267,8 +241,8 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     public async Task Job_ThatIsRefused_RingsNoQueue()
     {
         Published();
-        _sidecar.On("actors/ModelActor/gone/method/Get", "null");
-        _sidecar.On("actors/JobActor/j2/method/Submit", """{"outcome":"Conflict","status":{"id":"j2","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
+        Sidecar.On("actors/ModelActor/gone/method/Get", "null");
+        Sidecar.On("actors/JobActor/j2/method/Submit", """{"outcome":"Conflict","status":{"id":"j2","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
         await StartAsync();
         (string Body, int Status, string Code)[] cases =
         [
@@ -280,22 +254,22 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
 
         foreach (var (body, status, code) in cases)
         {
-            using var response = await _client.PostAsync("api/jobs", Json(body), Cancel);
+            using var response = await Client.PostAsync("api/jobs", Json(body), Cancel);
 
             Assert.Equal((body, status, code), (body, (int)response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["code"]!.ToString()));
         }
 
-        Assert.DoesNotContain(_sidecar.Calls, call => call.EndsWith("Dispatch", StringComparison.Ordinal));
+        Assert.DoesNotContain(Sidecar.Calls, call => call.EndsWith("Dispatch", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Job_Unknown_Is404()
     {
-        _sidecar.On("actors/JobActor/none/method/Get", "null");
+        Sidecar.On("actors/JobActor/none/method/Get", "null");
         await StartAsync();
 
-        using var unknown = await _client.GetAsync("api/jobs/none", Cancel);
-        using var malformed = await _client.GetAsync("api/jobs/no.such.name", Cancel);
+        using var unknown = await Client.GetAsync("api/jobs/none", Cancel);
+        using var malformed = await Client.GetAsync("api/jobs/no.such.name", Cancel);
 
         Assert.Equal((404, 404), ((int)unknown.StatusCode, (int)malformed.StatusCode));
         Assert.Equal("job-not-found", (await unknown.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["code"]!.ToString());
@@ -306,45 +280,13 @@ public sealed class PlatformFunctionsTests : IAsyncLifetime
     {
         await StartAsync();
 
-        var status = (await _client.GetFromJsonAsync<JsonNode>("api/status", Cancel))!;
+        var status = (await Client.GetFromJsonAsync<JsonNode>("api/status", Cancel))!;
 
         Assert.False(status["controlReachable"]!.GetValue<bool>());
-        Assert.Equal(_host!.HandlerProcessId, status["functionsProcessId"]!.GetValue<int>());
+        Assert.Equal(Host!.HandlerProcessId, status["functionsProcessId"]!.GetValue<int>());
     }
 
     private static string CompletionAt(string worker) => $"invoke/{worker}/method/v1/completions";
 
-    private static string ReplicaJson(string worker) => $$"""{"worker":"{{worker}}","manifest":{"name":"m","files":[]},"reason":"chosen"}""";
-
-    private static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");
-
-    private static string ThisFile([CallerFilePath] string path = "") => path;
-
-    private void Published() => _sidecar.On("actors/ModelActor/m/method/Get", """{"name":"m","files":[]}""");
-
-    private void Replica(string worker) => _sidecar.On("actors/ModelActor/m/method/EnsureReplica", ReplicaJson(worker));
-
-    private void Nodes(params (string Worker, string Residency)[] nodes) => _sidecar.On("invoke/control/method/nodes", $$"""
-        {"nodes":[{{string.Join(',', nodes.Select(node => $$$"""{"heartbeat":{"worker":"{{{node.Worker}}}","instanceId":"i","processId":1,"device":"d","deviceCapacityBytes":1,"deviceFreeBytes":1,"models":{"m":"{{{node.Residency}}}"},"cachedBytes":{},"inFlight":0,"runningJobs":0,"maxJobs":1},"seenAt":"2026-01-01T00:00:00Z","alive":true}"""))}}]}
-        """);
-
-    private Task<HttpResponseMessage> CompleteAsync(string body) => _client.PostAsync("v1/completions", Json(body), Cancel);
-
-    private async Task StartAsync(params (string Name, string Value)[] settings)
-    {
-        var environment = new Dictionary<string, string>
-        {
-            ["DAPR_HTTP_PORT"] = _sidecar.Port.ToString(),
-            ["APP_ID"] = AppIds.Functions,
-            ["Router__ControlPatience"] = "00:00:00.300",
-            ["Router__WorkerPatience"] = "00:00:00.300",
-        };
-        foreach (var (name, value) in settings)
-        {
-            environment[name] = value;
-        }
-
-        _host = await EmbeddedFunctionsHost.StartAsync(new FunctionsHostOptions { AppRoot = AppRoot, StateFolder = _state, Port = 0, Environment = environment, DrainTimeout = TimeSpan.FromSeconds(3) }, NullLoggerFactory.Instance, Cancel);
-        _client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_host.Port}/") };
-    }
+    private Task<HttpResponseMessage> CompleteAsync(string body) => Client.PostAsync("v1/completions", Json(body), Cancel);
 }

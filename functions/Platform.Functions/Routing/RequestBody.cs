@@ -1,0 +1,27 @@
+using Platform.Functions.Hosting;
+using Platform.Jobs;
+
+namespace Platform.Functions.Routing;
+
+/// <summary>Reads bodies that are passed on whole, so that a call can be sent to another worker.</summary>
+internal static class RequestBody
+{
+    /// <exception cref="ProblemException">The body is larger than <paramref name="maxBytes"/>.</exception>
+    public static async Task<byte[]> ReadAsync(HttpRequest request, int maxBytes, CancellationToken cancellationToken)
+    {
+        using var buffer = new MemoryStream(request.ContentLength is { } length && length <= maxBytes ? (int)length : 1024);
+        var chunk = new byte[16 * 1024];
+        int read;
+        while ((read = await request.Body.ReadAsync(chunk, cancellationToken)) > 0)
+        {
+            if (buffer.Length + read > maxBytes)
+            {
+                throw new ProblemException(Problem.Of(413, ErrorCodes.BodyTooLarge, $"The body is larger than {maxBytes} bytes. Use a 'batch-infer' job with its input in object storage for large inputs."));
+            }
+
+            buffer.Write(chunk, 0, read);
+        }
+
+        return buffer.ToArray();
+    }
+}
