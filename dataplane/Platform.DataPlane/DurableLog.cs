@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.Nvme.Log;
 
 namespace Platform.DataPlane;
 

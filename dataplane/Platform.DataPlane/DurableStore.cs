@@ -1,4 +1,4 @@
-using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Nvme.Store;
 
 namespace Platform.DataPlane;
 

@@ -1,4 +1,6 @@
 using Platform.DataPlane.HostMemory;
+using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Residency;
 
 namespace Platform.DataPlane.Nvme;
 
@@ -6,17 +8,17 @@ namespace Platform.DataPlane.Nvme;
 /// <remarks>Reads may run from any number of threads; dispose after the last has ended.</remarks>
 public sealed class BlobLease : IAsyncDisposable
 {
-    private readonly NvmeTier _tier;
     private readonly Blob _blob;
     private readonly BlobSource? _source;
+    private readonly Removal _removal;
     private long _nvmeBytes;
     private int _disposed;
 
-    internal BlobLease(NvmeTier tier, Blob blob, BlobSource? source)
+    internal BlobLease(Blob blob, BlobSource? source, Removal removal)
     {
-        _tier = tier;
         _blob = blob;
         _source = source;
+        _removal = removal;
     }
 
     /// <summary>The blob's key.</summary>
@@ -105,10 +107,10 @@ public sealed class BlobLease : IAsyncDisposable
         {
             await Parallel.ForAsync(0, _blob.Layout.ChunkCount, new ParallelOptions { MaxDegreeOfParallelism = depth, CancellationToken = cancellationToken }, async (index, token) =>
                 await _blob.EnsureAsync(index, _source?.Storage, token));
-            _blob.SealIfWhole();
+            _blob.Recorder.SealIfWhole();
         }
 
-        await _blob.Sealed.WaitAsync(cancellationToken);
+        await _blob.Recorder.Sealed.WaitAsync(cancellationToken);
     }
 
     /// <summary>Lets the blob go.</summary>
@@ -116,7 +118,7 @@ public sealed class BlobLease : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            _tier.Release(_blob);
+            _removal.Release(_blob);
         }
 
         return ValueTask.CompletedTask;

@@ -16,9 +16,9 @@ internal sealed class TierMeter : IDisposable
     private readonly Counter<long> _damaged;
     private readonly Counter<long> _waits;
 
-    public TierMeter(NvmeTier tier)
+    public TierMeter(string folder)
     {
-        _folder = new("tier", tier.Options.Folder);
+        _folder = new("tier", folder);
         _opens = _meter.CreateCounter<long>("tier.opens", "{lease}", "Leases of blobs; hit: the blob was whole in the tier");
         _evictions = _meter.CreateCounter<long>("tier.evictions", "{blob}", "Blobs dropped");
         _evictedBytes = _meter.CreateCounter<long>("tier.evicted", "By", "Bytes of blobs dropped");
@@ -26,6 +26,11 @@ internal sealed class TierMeter : IDisposable
         _fetchedBytes = _meter.CreateCounter<long>("tier.fetched", "By", "Bytes read from object storage");
         _damaged = _meter.CreateCounter<long>("tier.checksum_failures", "{chunk}", "Chunks whose checksum did not match");
         _waits = _meter.CreateCounter<long>("tier.writer_waits", "{wait}", "Writers that waited for uploads to make room");
+    }
+
+    /// <summary>Shows figures that the tier keeps itself.</summary>
+    public void Observe(NvmeTier tier)
+    {
         _meter.CreateObservableGauge("tier.used", () => new Measurement<long>(tier.UsedBytes, _folder), "By", "Bytes that blobs take");
         _meter.CreateObservableGauge("tier.limit", () => new Measurement<long>(tier.LimitBytes, _folder), "By", "Bytes that blobs may take");
         _meter.CreateObservableGauge("tier.only_copy", () => new Measurement<long>(tier.OnlyCopyBytes, _folder), "By", "Bytes that are nowhere else");

@@ -1,3 +1,5 @@
+using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Residency;
 using Platform.DataPlane.ObjectStorage;
 
 namespace Platform.DataPlane.Nvme;
@@ -8,16 +10,18 @@ internal sealed class TierUploader : IAsyncDisposable
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    private readonly NvmeTier _tier;
+    private readonly TierEnvironment _tier;
+    private readonly OnlyCopies _onlyCopies;
     private readonly IObjectStorage _storage;
     private readonly Func<string, string> _objectKeyOf;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Task _loop;
 
-    public TierUploader(NvmeTier tier, IObjectStorage storage, Func<string, string> objectKeyOf)
+    public TierUploader(TierEnvironment tier, OnlyCopies onlyCopies, IObjectStorage storage, Func<string, string> objectKeyOf)
     {
         _tier = tier;
+        _onlyCopies = onlyCopies;
         _storage = storage;
         _objectKeyOf = objectKeyOf;
         _loop = Task.Run(RunAsync);
@@ -39,7 +43,7 @@ internal sealed class TierUploader : IAsyncDisposable
         var failures = 0;
         while (true)
         {
-            await using (var lease = _tier.NextUpload(out var blob))
+            await using (var lease = _onlyCopies.NextUpload(out var blob))
             {
                 if (lease is not null)
                 {
@@ -66,9 +70,9 @@ internal sealed class TierUploader : IAsyncDisposable
         {
             await using var stream = new BlobReadStream(lease);
             var etag = await _storage.PutAsync(objectKey, stream, cancellationToken: _stop.Token);
-            await blob.ReplicateAsync(objectKey, etag);
+            await blob.Recorder.ReplicateAsync(objectKey, etag);
             NvmeLog.Replicated(_tier.Logger, blob.Key, objectKey, etag);
-            _tier.Uploaded();
+            _onlyCopies.Uploaded();
             return true;
         }
         catch (Exception cause) when (!_stop.IsCancellationRequested)

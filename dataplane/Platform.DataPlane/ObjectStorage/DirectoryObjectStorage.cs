@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
-using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.ObjectStorage;
 

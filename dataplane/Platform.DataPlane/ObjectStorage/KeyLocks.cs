@@ -1,5 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.ObjectStorage;
 

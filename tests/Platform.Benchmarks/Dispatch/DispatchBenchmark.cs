@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Platform.Local;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Platform.Benchmarks.Dispatch;
 
@@ -32,7 +33,7 @@ internal static class DispatchBenchmark
         try
         {
             using var peers = new Peers(folder);
-            var appPort = LoopbackPort.AnyFree();
+            var appPort = FreePort();
             await using var app = await BenchmarkApp.StartAsync(appPort);
             var (sidecar, sidecarPort) = await peers.StartSidecarAsync(appPort, resources);
             await UntilReadyAsync(sidecarPort);
@@ -49,6 +50,13 @@ internal static class DispatchBenchmark
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task MeasureHopsAsync(List<(string Name, double? Value, string Unit)> figures, int appPort, int sidecarPort, int? nginx, Process sidecar)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Platform.Local;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -17,7 +16,7 @@ public sealed class JavaScriptPeerTests
     {
         Assert.SkipWhen(MissingPart is not null, MissingPart ?? "");
         await using var cluster = await TestCluster.OpenAsync();
-        var port = LoopbackPort.AnyFree();
+        var port = TestCluster.FreePort();
         var sidecar = await cluster.StartSidecarAsync("js", port);
 
         var seen = await RunAsync(port, sidecar.HttpPort);

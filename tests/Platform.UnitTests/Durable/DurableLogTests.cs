@@ -260,7 +260,7 @@ public sealed class DurableLogTests : IDisposable
         var path = _folder["commit"];
         var bytes = await File.ReadAllBytesAsync(path, Token);
         bytes[4] = 9;
-        BitConverter.TryWriteBytes(bytes.AsSpan(40), DataPlane.Nvme.Checksum.Crc32C(bytes.AsSpan(0, 40)));
+        BitConverter.TryWriteBytes(bytes.AsSpan(40), DataPlane.Nvme.Io.Checksum.Crc32C(bytes.AsSpan(0, 40)));
         await File.WriteAllBytesAsync(path, bytes, Token);
 
         Assert.Equal(StorageError.Version, (await Assert.ThrowsAsync<StorageException>(Open)).Error);

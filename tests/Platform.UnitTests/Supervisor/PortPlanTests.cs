@@ -36,7 +36,10 @@ public sealed class PortPlanTests
     [Fact]
     public void Make_SamePortTwice_NamesBothPrograms()
     {
-        var port = LoopbackPort.AnyFree();
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
 
         var error = Assert.Throws<PlatformException>(() => PortPlan.Make(Template(), port, new Dictionary<string, int> { ["control"] = port }, None, anyFree: true));
 

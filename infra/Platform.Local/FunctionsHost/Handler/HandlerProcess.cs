@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
 
@@ -34,7 +36,7 @@ internal sealed class HandlerProcess : IDisposable
     /// <exception cref="FunctionAppException">The executable cannot be started.</exception>
     public static HandlerProcess Start(HandlerSettings settings, string appRoot, string workerId, IReadOnlyDictionary<string, string> environment, Action<string, bool> output)
     {
-        var port = settings.Port != 0 ? settings.Port : LoopbackPort.AnyFree();
+        var port = settings.Port != 0 ? settings.Port : FreePort();
         var start = new ProcessStartInfo(settings.Executable)
         {
             WorkingDirectory = settings.WorkingDirectory,
@@ -117,5 +119,12 @@ internal sealed class HandlerProcess : IDisposable
                 output(line, isError);
             }
         }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,0 +1,109 @@
+using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.ObjectStorage;
+using Platform.DataPlane.Tiering;
+
+namespace Platform.DataPlane.Nvme.Blobs;
+
+/// <summary>A blob of an open tier: what it is, who uses it, and its parts. Chunks come in by <see cref="ChunkFetcher"/> or <see cref="BlobWriter"/>, are recorded by <see cref="BlobRecorder"/> and read by <see cref="ChunkReader"/>.</summary>
+internal sealed class Blob : IBudgetItem, IDisposable
+{
+    private readonly TierEnvironment _tier;
+    private readonly ChunkReader _reader;
+    private readonly ChunkFetcher _fetcher;
+
+    public Blob(TierEnvironment tier, BlobRecord record)
+    {
+        _tier = tier;
+        Record = record;
+        Chunks = new ChunkTable(record);
+        Recorder = new BlobRecorder(tier, this);
+        _reader = new ChunkReader(tier, this);
+        _fetcher = new ChunkFetcher(tier, this);
+    }
+
+    /// <summary>What the catalog holds of it, or will hold.</summary>
+    public BlobRecord Record { get; set; }
+
+    public BlobLayout Layout => Record.Layout;
+
+    public string Key => Record.Key;
+
+    public TierClass Class => Record.Class;
+
+    public long AllocatedBytes => Layout.AllocatedBytes;
+
+    public bool MayGo => Leases == 0 && Record.Durability != Durability.OnlyCopy;
+
+    public ChunkTable Chunks { get; }
+
+    public BlobRecorder Recorder { get; }
+
+    /// <summary>Tries so far to copy an only copy to object storage, and what the last said.</summary>
+    public (int Tries, string? LastFailure) Upload { get; set; }
+
+    public string FilePath => BlobLayout.PathOf(_tier.Options.Folder, Record.Id);
+
+    public DirectFile File { get; private set; } = null!;
+
+    public bool IsSealed => Recorder.Sealed.IsCompletedSuccessfully;
+
+    /// <summary>Open leases. Under the tier's gate.</summary>
+    public int Leases { get; set; }
+
+    /// <summary>Rises with every lease. Under the tier's gate.</summary>
+    public long LastUsed { get; set; }
+
+    /// <summary>True once the catalog no longer has it, or is about to lose it; the file goes when the last lease does, and nothing more is recorded.</summary>
+    public bool IsRemoved { get; set; }
+
+    /// <summary>Content bytes that can be read without asking object storage: on the device, or in memory on their way to it.</summary>
+    public long LandedBytes => _fetcher.LandedBytes;
+
+    /// <summary>Opens the file, creating it for a new blob.</summary>
+    public void OpenFile(bool create)
+    {
+        File = _tier.Device.Open(FilePath, create);
+        if (create)
+        {
+            File.Allocate(Layout.AllocatedBytes);
+        }
+    }
+
+    /// <summary>Reads a part of one chunk, fetching the chunk first if it is not here.</summary>
+    /// <returns>Bytes that came from the device.</returns>
+    public async Task<long> ReadAsync(int index, int offsetInChunk, Memory<byte> target, IObjectStorage? storage, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (await _fetcher.TryReadAsync(index, offsetInChunk, target, storage, cancellationToken))
+            {
+                return 0;
+            }
+
+            try
+            {
+                return await _reader.ReadAsync(index, offsetInChunk, target, cancellationToken);
+            }
+            catch (StorageException cause) when (cause.Error == StorageError.Corrupt && storage is not null)
+            {
+                Chunks.Drop(index);
+            }
+        }
+    }
+
+    /// <summary>Fetches a chunk if it is not here, and completes when it is.</summary>
+    public Task EnsureAsync(int index, IObjectStorage? storage, CancellationToken cancellationToken) => _fetcher.EnsureAsync(index, storage, cancellationToken);
+
+    /// <summary>Compares every chunk with its checksum.</summary>
+    /// <returns>Offsets of chunks that differ.</returns>
+    public Task<IReadOnlyList<long>> VerifyAsync(CancellationToken cancellationToken) => _reader.VerifyAsync(cancellationToken);
+
+    /// <summary>Waits for what runs in the background.</summary>
+    public async Task QuiesceAsync()
+    {
+        await _fetcher.QuiesceAsync();
+        await Recorder.QuiesceAsync();
+    }
+
+    public void Dispose() => File?.Dispose();
+}

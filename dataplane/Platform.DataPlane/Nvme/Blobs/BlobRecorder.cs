@@ -1,0 +1,172 @@
+using System.Buffers.Binary;
+
+namespace Platform.DataPlane.Nvme.Blobs;
+
+/// <summary>Makes a blob's chunks durable and records them in the catalog; the last time round it seals the blob.</summary>
+/// <remarks>One recording at a time, so chunks that land meanwhile share the next sync.</remarks>
+internal sealed class BlobRecorder
+{
+    // A sync makes the device wait for all writes before it. Under a steady stream one per 32 MiB costs little, and so much at most is fetched again after a crash.
+    private const long RecordBytes = 32 << 20;
+
+    private readonly TierEnvironment _tier;
+    private readonly Blob _blob;
+    private readonly List<int> _unrecorded = [];
+    private readonly TaskCompletionSource _sealed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _recording = Task.CompletedTask;
+    private bool _recordingRuns;
+
+    public BlobRecorder(TierEnvironment tier, Blob blob)
+    {
+        _tier = tier;
+        _blob = blob;
+        if (blob.Record.Crcs is not null)
+        {
+            _sealed.SetResult();
+        }
+    }
+
+    /// <summary>Completes when the blob is whole and its record says so.</summary>
+    public Task Sealed => _sealed.Task;
+
+    private bool IsDue => _blob.Chunks.IsWhole || _blob.Chunks.OnTheirWay == 0 || (long)_unrecorded.Count * _blob.Layout.ChunkBytes >= RecordBytes;
+
+    /// <summary>Takes note of a chunk that was written. Under the chunks' gate.</summary>
+    public void Landed(int index)
+    {
+        if (_blob.Record.Crcs is not null)
+        {
+            // A damaged chunk of a sealed blob was replaced by the same bytes; its record stands.
+            return;
+        }
+
+        _unrecorded.Add(index);
+        Settle();
+    }
+
+    /// <summary>Starts to record if it is worth a sync: enough has landed, or nothing more is on its way. Under the chunks' gate.</summary>
+    public void Settle() => StartIfDue(force: false);
+
+    /// <summary>Seals a blob whose chunks were all recorded before a restart, but not the seal.</summary>
+    public void SealIfWhole()
+    {
+        lock (_blob.Chunks.Gate)
+        {
+            if (_blob.Chunks.IsWhole && _blob.Record.Crcs is null && !_recordingRuns)
+            {
+                _recordingRuns = true;
+                _recording = Task.Run(async () =>
+                {
+                    await SealAsync([]);
+                    lock (_blob.Chunks.Gate)
+                    {
+                        _recordingRuns = false;
+                    }
+                });
+            }
+        }
+    }
+
+    /// <summary>Seals a blob whose chunks are all written, together with other writes to the catalog.</summary>
+    public async Task SealAsync(IReadOnlyList<DurableWrite> alsoCommit)
+    {
+        _blob.File.SetLength(_blob.Layout.LengthBytes);
+        await _blob.File.SyncAsync();
+        var record = _blob.Record with { Crcs = _blob.Chunks.Crcs };
+        if (!_blob.IsRemoved)
+        {
+            await _tier.Catalog.CommitAsync(
+            [
+                new(BlobLayout.RecordKey(record.Id), record.Write()),
+                .. _tier.Catalog.Keys(BlobLayout.ChunkPrefix(record.Id)).Select(key => new DurableWrite(key, null)),
+                .. alsoCommit,
+            ]);
+        }
+
+        _blob.Record = record;
+        _sealed.TrySetResult();
+        NvmeLog.Sealed(_tier.Logger, record.Key, record.LengthBytes);
+    }
+
+    /// <summary>Notes that an object holds a copy now.</summary>
+    public async Task ReplicateAsync(string objectKey, string etag)
+    {
+        var record = _blob.Record with { ObjectKey = objectKey, ETag = etag, Durability = Tiering.Durability.Replicated };
+        if (!_blob.IsRemoved)
+        {
+            await _tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(record.Id), record.Write())]);
+        }
+
+        _blob.Record = record;
+    }
+
+    /// <summary>Records what has landed and waits for it.</summary>
+    public async Task QuiesceAsync()
+    {
+        lock (_blob.Chunks.Gate)
+        {
+            StartIfDue(force: true);
+        }
+
+        await _recording.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private void StartIfDue(bool force)
+    {
+        if (_unrecorded.Count > 0 && !_recordingRuns && (force || IsDue))
+        {
+            _recordingRuns = true;
+            _recording = Task.Run(RecordAsync);
+        }
+    }
+
+    private async Task RecordAsync()
+    {
+        while (true)
+        {
+            int[] chunks;
+            bool whole;
+            lock (_blob.Chunks.Gate)
+            {
+                if (_unrecorded.Count == 0 || !IsDue)
+                {
+                    _recordingRuns = false;
+                    return;
+                }
+
+                chunks = [.. _unrecorded];
+                _unrecorded.Clear();
+                whole = _blob.Chunks.IsWhole;
+            }
+
+            try
+            {
+                if (whole)
+                {
+                    await SealAsync([]);
+                }
+                else if (!_blob.IsRemoved)
+                {
+                    await _blob.File.SyncAsync();
+                    await _tier.Catalog.CommitAsync([.. chunks.Select(index => new DurableWrite(BlobLayout.ChunkKey(_blob.Record.Id, index), CrcBytes(_blob.Chunks.Crcs[index])))]);
+                }
+            }
+            catch (Exception cause) when (cause is IOException or ObjectDisposedException)
+            {
+                NvmeLog.ProgressNotRecorded(_tier.Logger, _blob.Key, cause.Message);
+                if (whole)
+                {
+                    _sealed.TrySetException(StorageException.From(cause, $"Blob '{_blob.Key}' cannot be sealed"));
+                    _ = _sealed.Task.Exception;
+                }
+            }
+        }
+    }
+
+    private static byte[] CrcBytes(uint crc)
+    {
+        var bytes = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, crc);
+        return bytes;
+    }
+}

@@ -1,0 +1,56 @@
+using Platform.DataPlane.HostMemory;
+using Platform.DataPlane.Nvme.Io;
+
+namespace Platform.DataPlane.Nvme.Blobs;
+
+/// <summary>Takes the bytes of a new blob from a stream, chunks written while the next is read.</summary>
+internal sealed class BlobWriter(TierEnvironment tier, Blob blob)
+{
+    /// <summary>Writes all chunks. Sealing comes after, see <see cref="BlobRecorder.SealAsync"/>.</summary>
+    public async Task WriteAsync(Stream content, CancellationToken cancellationToken)
+    {
+        var writes = new List<Task>();
+        try
+        {
+            for (var index = 0; index < blob.Chunks.Count; index++)
+            {
+                var length = blob.Layout.LengthOf(index);
+                var buffer = await tier.Buffers.RentAsync(cancellationToken);
+                var padded = buffer.Memory[..(int)AlignedMemory.RoundUp(length)];
+                try
+                {
+                    var count = await content.ReadAtLeastAsync(padded[..length], length, throwOnEndOfStream: false, cancellationToken);
+                    if (count < length)
+                    {
+                        throw new StorageException(StorageError.Truncated, $"Blob '{blob.Key}': {blob.Layout.OffsetOf(index) + count} bytes came, {blob.Layout.LengthBytes} were announced.");
+                    }
+                }
+                catch
+                {
+                    buffer.Dispose();
+                    throw;
+                }
+
+                padded.Span[length..].Clear();
+                writes.Add(WriteChunkAsync(index, Checksum.Crc32C(padded.Span[..length]), buffer, padded));
+            }
+        }
+        finally
+        {
+            await Task.WhenAll(writes);
+        }
+    }
+
+    private async Task WriteChunkAsync(int index, uint crc, AlignedBuffer buffer, Memory<byte> padded)
+    {
+        using (buffer)
+        {
+            await blob.File.WriteAsync(padded, blob.Layout.OffsetOf(index));
+        }
+
+        lock (blob.Chunks.Gate)
+        {
+            blob.Chunks.Land(index, crc);
+        }
+    }
+}

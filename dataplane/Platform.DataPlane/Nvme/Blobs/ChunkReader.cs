@@ -1,0 +1,136 @@
+using Platform.DataPlane.HostMemory;
+using Platform.DataPlane.Nvme.Io;
+
+namespace Platform.DataPlane.Nvme.Blobs;
+
+/// <summary>Reads chunks of a blob from the device and compares them with their checksums.</summary>
+internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
+{
+    private readonly ChunkTable _chunks = blob.Chunks;
+
+    private BlobLayout Layout => blob.Layout;
+
+    /// <summary>Reads a part of a chunk that is on the device.</summary>
+    /// <returns>Bytes that came from the device.</returns>
+    /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/>, with file and offset, or an I/O failure.</exception>
+    public async Task<long> ReadAsync(int index, int offsetInChunk, Memory<byte> target, CancellationToken cancellationToken)
+    {
+        var length = Layout.LengthOf(index);
+        var whole = offsetInChunk == 0 && target.Length == length;
+        if (whole && DirectFile.IsAligned(target))
+        {
+            return await ReadWholeAsync(index, target);
+        }
+
+        var verified = _chunks.IsVerified(index);
+        if (verified && !whole && offsetInChunk % AlignedMemory.AlignmentBytes == 0 && DirectFile.IsAligned(target))
+        {
+            return await ReadPartAsync(index, offsetInChunk, target, target.Length);
+        }
+
+        using var buffer = await tier.Buffers.RentAsync(cancellationToken);
+        long count;
+        if (whole || !verified)
+        {
+            count = await ReadWholeAsync(index, buffer.Memory);
+            buffer.Memory.Span.Slice(offsetInChunk, target.Length).CopyTo(target.Span);
+            return count;
+        }
+
+        // A part of a chunk that was verified before: only the sectors around it.
+        var first = offsetInChunk & ~(AlignedMemory.AlignmentBytes - 1);
+        var window = buffer.Memory[..(int)AlignedMemory.RoundUp(offsetInChunk + target.Length - first)];
+        count = await ReadPartAsync(index, first, window, offsetInChunk - first + target.Length);
+        window.Span.Slice(offsetInChunk - first, target.Length).CopyTo(target.Span);
+        return count;
+    }
+
+    /// <summary>Compares every chunk with its checksum.</summary>
+    /// <returns>Offsets of chunks that differ.</returns>
+    public async Task<IReadOnlyList<long>> VerifyAsync(CancellationToken cancellationToken)
+    {
+        var damaged = new List<long>();
+        for (var index = 0; index < _chunks.Count; index++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            lock (_chunks.Gate)
+            {
+                if (_chunks.IsAbsent(index))
+                {
+                    continue;
+                }
+            }
+
+            using var buffer = await tier.Buffers.RentAsync(cancellationToken);
+            try
+            {
+                await ReadWholeAsync(index, buffer.Memory);
+            }
+            catch (StorageException cause) when (cause.Error == StorageError.Corrupt)
+            {
+                damaged.Add(Layout.OffsetOf(index));
+            }
+        }
+
+        return damaged;
+    }
+
+    /// <summary>Reads sectors of a chunk that was verified before.</summary>
+    private async Task<long> ReadPartAsync(int index, int offsetInChunk, Memory<byte> target, int neededBytes)
+    {
+        try
+        {
+            var count = await blob.File.ReadAsync(target, Layout.OffsetOf(index) + offsetInChunk);
+            return count >= neededBytes ? count : throw Damaged(index, "the file is shorter than the blob");
+        }
+        catch (IOException cause) when (cause is not StorageException)
+        {
+            throw Unreadable(cause, Layout.OffsetOf(index) + offsetInChunk);
+        }
+    }
+
+    /// <summary>Reads a whole chunk to the beginning of aligned memory and checks it.</summary>
+    private async Task<long> ReadWholeAsync(int index, Memory<byte> target)
+    {
+        var length = Layout.LengthOf(index);
+        int count;
+        try
+        {
+            count = await blob.File.ReadAsync(target[..(int)AlignedMemory.RoundUp(length)], Layout.OffsetOf(index));
+        }
+        catch (IOException cause)
+        {
+            throw Unreadable(cause, Layout.OffsetOf(index));
+        }
+
+        if (count < length)
+        {
+            throw Damaged(index, $"the file ends after {count} of {length} bytes");
+        }
+
+        if (tier.Options.Verification == VerificationPolicy.Always || !_chunks.IsVerified(index))
+        {
+            Verify(index, target.Span[..length]);
+        }
+
+        return count;
+    }
+
+    private void Verify(int index, ReadOnlySpan<byte> bytes)
+    {
+        var crc = Checksum.Crc32C(bytes);
+        if (crc != _chunks.Crcs[index])
+        {
+            tier.Meter.Damaged(blob.Class);
+            NvmeLog.ChunkDamaged(tier.Logger, blob.Key, Layout.OffsetOf(index), blob.FilePath, crc, _chunks.Crcs[index]);
+            throw Damaged(index, $"checksum {crc:x8}, recorded {_chunks.Crcs[index]:x8}");
+        }
+
+        _chunks.Verify(index);
+    }
+
+    private StorageException Unreadable(IOException cause, long offset) => StorageException.From(cause, $"Blob '{blob.Key}' cannot be read from '{blob.FilePath}', offset {offset}");
+
+    private StorageException Damaged(int index, string found) =>
+        new(StorageError.Corrupt, $"'{blob.FilePath}', offset {Layout.OffsetOf(index)}: chunk {index} of blob '{blob.Key}' is damaged: {found}. It can be fetched again from object '{blob.Record.ObjectKey}'.");
+}

@@ -1,0 +1,181 @@
+using System.Buffers;
+using FASTER.core;
+
+namespace Platform.DataPlane.Nvme.Log;
+
+/// <summary>One life of a log: a FasterLog recovered from its committed addresses, with its device and commit record. After a failed commit it is dead, and the next life starts from what is durable.</summary>
+internal sealed class LogIncarnation : IDisposable
+{
+    private readonly SegmentDevice _device;
+    private readonly FasterLog _log;
+    private readonly CommitRecord _record;
+    private readonly int _pieceBytes;
+
+    private LogIncarnation(string folder, SegmentDevice device, CommitRecord record, FasterLog log, CommitRecord.State state)
+    {
+        Folder = folder;
+        _device = device;
+        _record = record;
+        _log = log;
+        SegmentBytes = state.SegmentBytes;
+
+        // FasterLog adds 4 bytes of length and 8 of checksum, and rounds up to 4.
+        _pieceBytes = state.PageBytes - 64 - LogPiece.HeaderBytes;
+    }
+
+    public string Folder { get; }
+
+    public int SegmentBytes { get; }
+
+    /// <summary>Entries before this are gone.</summary>
+    public long BeginAddress => _log.BeginAddress;
+
+    /// <summary>Where the next entry will go.</summary>
+    public long TailAddress => _log.TailAddress;
+
+    /// <summary>Durable up to here.</summary>
+    public long DurableAddress => _record.Until;
+
+    /// <summary>What killed it; null while it lives.</summary>
+    public Exception? Fault => _device.Fault;
+
+    /// <summary>The last commit that succeeded.</summary>
+    public CommitRecord.State Committed => _record.Committed;
+
+    /// <summary>Opens the log of a folder as of its last commit, or makes a new one.</summary>
+    /// <param name="options">Where, and how large.</param>
+    /// <param name="acknowledged">The last commit of the life before in this process. A later one on disk was reported as failed, so it is written over.</param>
+    public static LogIncarnation Open(DurableLogOptions options, CommitRecord.State? acknowledged = null)
+    {
+        var found = CommitRecord.Read(options.Folder);
+        var state = found ?? new CommitRecord.State(0, 0, 0, RoundDown(options.PageBytes), RoundDown(options.SegmentBytes));
+        if (acknowledged is null && state.MayBeOld)
+        {
+            state = state with { Number = state.Number + 1, Until = LogRollForward.FindEnd(options.Folder, state) is var end && end > Math.Max(state.Until, 64) ? end : state.Until };
+        }
+
+        if (acknowledged is not null)
+        {
+            state = acknowledged with { Number = Math.Max(state.Number, acknowledged.Number) + 1 };
+        }
+
+        if (found is not null)
+        {
+            CheckSegments(options.Folder, state);
+        }
+
+        var device = new SegmentDevice(options.Folder, state.Begin / state.SegmentBytes, options.FaultPoint);
+        CommitRecord? record = null;
+        try
+        {
+            record = CommitRecord.Open(options.Folder, device, state, found is null || found.MayBeOld || acknowledged is not null, options.FaultPoint);
+            var log = new FasterLog(new FasterLogSettings
+            {
+                LogDevice = device,
+                LogCommitManager = record,
+                PageSize = state.PageBytes,
+                MemorySize = (long)state.PageBytes * RoundDown(options.MemoryPages),
+                SegmentSize = state.SegmentBytes,
+                LogChecksum = LogChecksumType.PerEntry,
+                TryRecoverLatest = false,
+            });
+            if (state.Until > 0)
+            {
+                // Not in the constructor, which would swallow a failure and start empty.
+                log.Recover();
+            }
+
+            return new LogIncarnation(options.Folder, device, record, log, state);
+        }
+        catch (Exception cause) when (cause is not StorageException)
+        {
+            record?.Dispose();
+            device.Dispose();
+            throw StorageException.From(cause, $"The log in '{options.Folder}' cannot be opened");
+        }
+    }
+
+    /// <summary>Puts an entry at the tail, in memory. One caller at a time.</summary>
+    /// <returns>Address of the entry, that of its first piece.</returns>
+    public long Enqueue(ReadOnlySpan<byte> entry)
+    {
+        long address = -1;
+        var kind = LogPiece.First;
+        do
+        {
+            var bytes = entry[..Math.Min(entry.Length, _pieceBytes)];
+            entry = entry[bytes.Length..];
+            if (entry.IsEmpty)
+            {
+                kind |= LogPiece.Last;
+            }
+
+            var length = LogPiece.HeaderBytes + bytes.Length;
+            var buffer = ArrayPool<byte>.Shared.Rent(length);
+            LogPiece.Write(buffer.AsSpan(0, length), _log.TailAddress, kind, bytes);
+            var at = _log.Enqueue(buffer.AsSpan(0, length));
+            ArrayPool<byte>.Shared.Return(buffer);
+            address = address < 0 ? at : address;
+            kind = 0;
+        }
+        while (!entry.IsEmpty);
+
+        return address;
+    }
+
+    /// <summary>Makes everything enqueued so far durable, and a truncation with it.</summary>
+    /// <exception cref="Exception">It is not durable, and this incarnation is dead.</exception>
+    public async ValueTask CommitAsync(long untilAddress)
+    {
+        await _log.CommitAsync();
+        if (_device.Fault is { } fault)
+        {
+            throw fault;
+        }
+
+        if (_record.Until < untilAddress)
+        {
+            throw new StorageException(StorageError.Io, $"The log in '{Folder}' reported a commit up to {_record.Until}, but {untilAddress} was asked for.");
+        }
+
+        _device.RemoveBefore(_log.CommittedBeginAddress / SegmentBytes);
+    }
+
+    /// <summary>Marks it as dead.</summary>
+    public void Kill(Exception cause) => _device.Fail(cause);
+
+    /// <summary>Gives up entries before <paramref name="address"/>; takes effect with the next commit.</summary>
+    public void TruncateUntil(long address) => _log.TruncateUntil(address);
+
+    /// <summary>Reads entries between two addresses.</summary>
+    public LogReader Read(long from, long until) => new(this, _log, from, until);
+
+    public void Dispose()
+    {
+        _log.Dispose();
+        _record.Dispose();
+        _device.Dispose();
+    }
+
+    private static int RoundDown(int value) => 1 << (31 - int.LeadingZeroCount(value));
+
+    /// <summary>FasterLog would read a missing file as zeros; say what is missing instead, and remove what a crash left over.</summary>
+    private static void CheckSegments(string folder, CommitRecord.State state)
+    {
+        var first = state.Begin / state.SegmentBytes;
+        var last = (state.Until - 1) / state.SegmentBytes;
+        for (var segment = first; segment <= last && state.Begin < state.Until; segment++)
+        {
+            var file = new FileInfo(SegmentDevice.PathOf(folder, segment));
+            var needed = segment == last ? state.Until - (segment * state.SegmentBytes) : 0;
+            if (!file.Exists || file.Length < needed)
+            {
+                throw new StorageException(
+                    StorageError.Corrupt,
+                    $"'{file.FullName}' has {(file.Exists ? file.Length : 0)} bytes; the commit record beside it says at least {needed}. Restore the file, or move the folder away to start empty.");
+            }
+        }
+
+        SegmentDevice.RemoveOrphans(folder, first, last);
+    }
+}

@@ -1,0 +1,115 @@
+using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.Tiering;
+
+namespace Platform.DataPlane.Nvme.Residency;
+
+/// <summary>Lets blobs in, and makes room for them within the limit.</summary>
+internal sealed class Admission(TierEnvironment tier, Residents residents, Leases leases, Removal removal)
+{
+    /// <summary>Leases the blob of a source, which is let in if it is not here.</summary>
+    /// <exception cref="StorageException"><see cref="StorageError.Full"/>: it does not fit beside what is in use; the message has the figures.</exception>
+    public async Task<BlobLease> OpenAsync(BlobSource source, CancellationToken cancellationToken)
+    {
+        if (leases.TryLease(source) is { } lease)
+        {
+            return lease;
+        }
+
+        await residents.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            return leases.TryLease(source) ?? await AdmitAsync(source);
+        }
+        finally
+        {
+            residents.Turn.Release();
+        }
+    }
+
+    /// <summary>Evicts until so many bytes of a class fit. With the turn.</summary>
+    public async Task MakeRoomAsync(string key, TierClass tierClass, long neededBytes)
+    {
+        while (true)
+        {
+            Blob? victim;
+            long inUse;
+            long onlyCopies;
+            lock (residents.Gate)
+            {
+                // What is removed but still read takes room as well.
+                if (residents.UsedBytes + neededBytes <= residents.LimitBytes && residents.Budget.Fits(tierClass, neededBytes))
+                {
+                    return;
+                }
+
+                victim = (Blob?)residents.Budget.PickVictim(tierClass, neededBytes, residents.Now);
+                inUse = residents.Blobs.Values.Concat(residents.Leaving).Where(blob => blob.Leases > 0).Sum(blob => blob.AllocatedBytes);
+                onlyCopies = residents.OnlyCopies().Sum(blob => blob.AllocatedBytes);
+            }
+
+            if (victim is null)
+            {
+                throw new StorageException(
+                    StorageError.Full,
+                    $"Blob '{key}' needs {neededBytes} bytes; the tier at '{tier.Options.Folder}' has {residents.LimitBytes - residents.UsedBytes} of {residents.LimitBytes} free, {inUse} in use and {onlyCopies} that are only copies; "
+                    + $"class {tierClass} has {residents.Budget.BytesOf(tierClass)} of at most {residents.Budget.CeilingOf(tierClass)}. Raise the limit, or use fewer blobs at once.");
+            }
+
+            await removal.RemoveAsync(victim, $"room was needed for '{key}' ({neededBytes} bytes, {tierClass})", onlyIfUnused: true);
+        }
+    }
+
+    /// <summary>Evicts until a limit that was lowered since the last time holds.</summary>
+    public async Task ShrinkAsync()
+    {
+        while (residents.UsedBytes > residents.LimitBytes && residents.Budget.PickVictim(TierClass.Shards, 0, residents.Now) is Blob victim)
+        {
+            await removal.RemoveAsync(victim, "the tier was opened with a lower limit");
+        }
+    }
+
+    /// <summary>Makes room and a new blob. With the turn.</summary>
+    private async Task<BlobLease> AdmitAsync(BlobSource source)
+    {
+        Blob? old;
+        lock (residents.Gate)
+        {
+            residents.Blobs.TryGetValue(source.Key, out old);
+        }
+
+        if (old is not null)
+        {
+            if (old.Record.Durability == Durability.OnlyCopy)
+            {
+                throw new StorageException(StorageError.Changed, $"Blob '{source.Key}' was written here and is not yet in object storage; object '{source.ObjectKey}' is another version. Wait for its upload, or remove it.");
+            }
+
+            await removal.RemoveAsync(old, $"object '{source.ObjectKey}' changed: ETag {source.ETag}, the blob had {old.Record.ETag}");
+        }
+
+        var layout = new BlobLayout(source.LengthBytes, tier.Options.ChunkBytes);
+        await MakeRoomAsync(source.Key, source.Class, layout.AllocatedBytes);
+        var blob = new Blob(tier, new BlobRecord(residents.NextId++, source.Key, source.ObjectKey, source.ETag, source.LengthBytes, layout.ChunkBytes, source.Class, Durability.Recoverable, null));
+        residents.Take(layout.AllocatedBytes);
+        try
+        {
+            await tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), blob.Record.Write())]);
+            blob.OpenFile(create: true);
+            Posix.SyncFolder(tier.BlobFolder);
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            await removal.UndoAdmissionAsync(blob);
+            throw StorageException.From(cause, $"Blob '{source.Key}' of {source.LengthBytes} bytes cannot be placed in the tier at '{tier.Options.Folder}' ({residents.UsedBytes} of {residents.LimitBytes} bytes used)");
+        }
+
+        blob.Recorder.SealIfWhole();
+        lock (residents.Gate)
+        {
+            residents.Blobs.Add(source.Key, blob);
+            residents.Budget.Add(blob);
+            return leases.Grant(blob, source);
+        }
+    }
+}

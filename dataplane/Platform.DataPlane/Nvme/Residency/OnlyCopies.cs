@@ -1,0 +1,188 @@
+using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.Tiering;
+
+namespace Platform.DataPlane.Nvme.Residency;
+
+/// <summary>Blobs that are written here first: how they get in, and how their writers are slowed down while uploads lag behind.</summary>
+internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admission admission, Leases leases, Removal removal)
+{
+    private TaskCompletionSource _uploaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>True once something copies only copies to object storage, so that it makes sense to wait for room.</summary>
+    public bool AreUploaded { get; set; }
+
+    /// <summary>Bytes that are nowhere else.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (residents.Gate)
+            {
+                return residents.OnlyCopies().Sum(blob => blob.AllocatedBytes);
+            }
+        }
+    }
+
+    /// <summary>Writes a blob; completes when it is durable and has taken the place of one with the same key.</summary>
+    public async Task PutAsync(string key, TierClass tierClass, Stream content, long lengthBytes, CancellationToken cancellationToken)
+    {
+        var blob = await ReserveAsync(key, tierClass, lengthBytes, cancellationToken);
+        try
+        {
+            blob.OpenFile(create: true);
+            Posix.SyncFolder(tier.BlobFolder);
+            await new BlobWriter(tier, blob).WriteAsync(content, cancellationToken);
+            await PublishAsync(blob);
+        }
+        catch (Exception cause)
+        {
+            lock (residents.Gate)
+            {
+                residents.Writing.Remove(blob);
+                residents.Budget.Remove(blob);
+            }
+
+            await removal.UndoAdmissionAsync(blob);
+            if (cause is (IOException or UnauthorizedAccessException) and not StorageException)
+            {
+                throw StorageException.From(cause, $"Blob '{key}' of {lengthBytes} bytes cannot be written to the tier at '{tier.Options.Folder}'");
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>An only copy that waits for its upload, the oldest first; null if there is none. It is leased for the caller.</summary>
+    public BlobLease? NextUpload(out Blob? blob)
+    {
+        lock (residents.Gate)
+        {
+            blob = residents.IsClosed ? null : residents.OnlyCopies().Except(residents.Writing).MinBy(copy => copy.Record.Id);
+            return blob is null ? null : leases.Grant(blob, null);
+        }
+    }
+
+    /// <summary>Lets writers go on that waited for an upload.</summary>
+    public void Uploaded()
+    {
+        TaskCompletionSource waiting;
+        lock (residents.Gate)
+        {
+            waiting = _uploaded;
+            _uploaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        waiting.SetResult();
+    }
+
+    /// <summary>Completes when no blob is an only copy any more.</summary>
+    public async Task WhenUploadedAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task uploaded;
+            lock (residents.Gate)
+            {
+                if (!residents.OnlyCopies().Any())
+                {
+                    return;
+                }
+
+                uploaded = _uploaded.Task;
+            }
+
+            await uploaded.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Takes room for an only copy, waiting for uploads if need be. Others are admitted meanwhile.</summary>
+    private async Task<Blob> ReserveAsync(string key, TierClass tierClass, long lengthBytes, CancellationToken cancellationToken)
+    {
+        var layout = new BlobLayout(lengthBytes, tier.Options.ChunkBytes);
+        while (true)
+        {
+            await residents.Turn.WaitAsync(cancellationToken);
+            Task room;
+            try
+            {
+                if (HasRoom(key, layout.AllocatedBytes, out room))
+                {
+                    await admission.MakeRoomAsync(key, tierClass, layout.AllocatedBytes);
+                    var blob = new Blob(tier, new BlobRecord(residents.NextId++, key, "", "", lengthBytes, layout.ChunkBytes, tierClass, Durability.OnlyCopy, null));
+                    lock (residents.Gate)
+                    {
+                        residents.Take(layout.AllocatedBytes);
+                        residents.Writing.Add(blob);
+                        residents.Budget.Add(blob);
+                    }
+
+                    return blob;
+                }
+            }
+            finally
+            {
+                residents.Turn.Release();
+            }
+
+            tier.Meter.WriterWaits();
+            await room.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>True if a new only copy fits under its limit; else <paramref name="room"/> is what to wait for. Writers are slowed here, before the tier overflows.</summary>
+    private bool HasRoom(string key, long neededBytes, out Task room)
+    {
+        var limit = tier.Options.OnlyCopyLimitBytes ?? (residents.LimitBytes / 2);
+        lock (residents.Gate)
+        {
+            ObjectDisposedException.ThrowIf(residents.IsClosed, typeof(NvmeTier));
+            var bytes = residents.OnlyCopies().Sum(blob => blob.AllocatedBytes);
+            room = _uploaded.Task;
+            if (bytes + neededBytes <= limit)
+            {
+                return true;
+            }
+
+            if (!AreUploaded || neededBytes > limit)
+            {
+                throw new StorageException(
+                    StorageError.Full,
+                    $"Blob '{key}' needs {neededBytes} bytes as an only copy; the tier at '{tier.Options.Folder}' holds {bytes} of at most {limit} such bytes{(AreUploaded ? "" : " and nothing uploads them")}. Start uploads, or raise {nameof(NvmeTierOptions.OnlyCopyLimitBytes)}.");
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Seals a written blob and puts it in the place of one with the same key, in one commit. A crash before that leaves a file without a record.</summary>
+    private async Task PublishAsync(Blob blob)
+    {
+        await residents.Turn.WaitAsync(CancellationToken.None);
+        try
+        {
+            Blob? old;
+            lock (residents.Gate)
+            {
+                residents.Blobs.TryGetValue(blob.Key, out old);
+            }
+
+            await blob.Recorder.SealAsync(old is null ? [] : [new DurableWrite(BlobLayout.RecordKey(old.Record.Id), null)]);
+            if (old is not null)
+            {
+                await removal.RemoveAsync(old, "it was written anew");
+            }
+
+            lock (residents.Gate)
+            {
+                residents.Writing.Remove(blob);
+                residents.Blobs.Add(blob.Key, blob);
+                blob.LastUsed = residents.Tick();
+            }
+        }
+        finally
+        {
+            residents.Turn.Release();
+        }
+    }
+}

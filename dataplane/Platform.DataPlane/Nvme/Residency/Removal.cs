@@ -1,0 +1,111 @@
+using Platform.DataPlane.Nvme.Blobs;
+
+namespace Platform.DataPlane.Nvme.Residency;
+
+/// <summary>Takes blobs out of the tier: out of the catalog at once, off the device when the last lease ends.</summary>
+internal sealed class Removal(TierEnvironment tier, Residents residents)
+{
+    /// <summary>Removes a blob. With the turn.</summary>
+    /// <param name="blob">The blob; nothing happens if it is being removed already.</param>
+    /// <param name="reason">Why, for <see cref="NvmeTier.Explain"/>.</param>
+    /// <param name="onlyIfUnused">Leaves it if it is leased.</param>
+    public async Task RemoveAsync(Blob blob, string reason, bool onlyIfUnused = false)
+    {
+        lock (residents.Gate)
+        {
+            if (blob.IsRemoved || (onlyIfUnused && blob.Leases > 0))
+            {
+                return;
+            }
+
+            blob.IsRemoved = true;
+            residents.Blobs.Remove(blob.Key);
+            residents.Budget.Remove(blob);
+            residents.Leaving.Add(blob);
+            blob.Leases++;
+            residents.Remember(blob.Key, $"It was dropped at {tier.Options.Time.GetUtcNow():u}: {reason}.");
+        }
+
+        try
+        {
+            await blob.QuiesceAsync();
+            await tier.Catalog.CommitAsync(
+            [
+                new(BlobLayout.RecordKey(blob.Record.Id), null),
+                .. tier.Catalog.Keys(BlobLayout.ChunkPrefix(blob.Record.Id)).Select(key => new DurableWrite(key, null)),
+            ]);
+        }
+        catch (StorageException)
+        {
+            lock (residents.Gate)
+            {
+                residents.Leaving.Remove(blob);
+                residents.Blobs.TryAdd(blob.Key, blob);
+                residents.Budget.Add(blob);
+                blob.IsRemoved = false;
+                blob.Leases--;
+            }
+
+            throw;
+        }
+
+        NvmeLog.Evicted(tier.Logger, blob.Key, blob.Record.LengthBytes, reason);
+        tier.Meter.Evicted(blob.Class, blob.AllocatedBytes);
+        Release(blob);
+    }
+
+    /// <summary>Ends a lease.</summary>
+    public void Release(Blob blob)
+    {
+        lock (residents.Gate)
+        {
+            if (--blob.Leases > 0 || !blob.IsRemoved || residents.IsClosed)
+            {
+                return;
+            }
+        }
+
+        DeleteFile(blob);
+    }
+
+    /// <summary>Takes back a blob whose admission failed.</summary>
+    public async Task UndoAdmissionAsync(Blob blob)
+    {
+        blob.Dispose();
+        try
+        {
+            tier.Device.Fault("blob.delete");
+            File.Delete(blob.FilePath);
+            residents.GiveBack(blob.AllocatedBytes);
+            await tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), null)]);
+        }
+        catch (IOException cause)
+        {
+            // A file that could not be deleted stays counted; a record that could not be is dropped at the next open, which finds no file.
+            NvmeLog.Dropped(tier.Logger, blob.Key, cause.Message);
+        }
+    }
+
+    /// <summary>Deletes the file of a blob that the catalog no longer has. One that cannot be deleted stays counted until the next open removes it.</summary>
+    private void DeleteFile(Blob blob)
+    {
+        try
+        {
+            tier.Device.Fault("blob.delete");
+            blob.Dispose();
+            File.Delete(blob.FilePath);
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.From(cause, $"'{blob.FilePath}' of the removed blob '{blob.Key}' cannot be deleted");
+        }
+
+        lock (residents.Gate)
+        {
+            if (residents.Leaving.Remove(blob))
+            {
+                residents.GiveBack(blob.AllocatedBytes);
+            }
+        }
+    }
+}

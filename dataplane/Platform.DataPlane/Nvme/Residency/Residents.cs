@@ -1,0 +1,75 @@
+using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Tiering;
+
+namespace Platform.DataPlane.Nvme.Residency;
+
+/// <summary>The blobs of an open tier, and the bytes that they take: all that admission, removal, writers and leases change, under one gate.</summary>
+internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, ClassShare> shares)
+{
+    private const int RememberedRemovals = 1000;
+
+    private readonly Dictionary<string, string> _removals = new(StringComparer.Ordinal);
+    private readonly Queue<string> _removalOrder = new();
+    private long _usedBytes;
+    private long _clock;
+
+    public Lock Gate { get; } = new();
+
+    /// <summary>Whoever admits, replaces or removes a blob has the turn; the gate is for the moment in which the tables change.</summary>
+    public SemaphoreSlim Turn { get; } = new(1);
+
+    /// <summary>By key. Under the gate.</summary>
+    public Dictionary<string, Blob> Blobs { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Removed, but still read or not yet deleted; they take room. Under the gate.</summary>
+    public HashSet<Blob> Leaving { get; } = [];
+
+    /// <summary>Only copies that are being written. Under the gate.</summary>
+    public HashSet<Blob> Writing { get; } = [];
+
+    /// <summary>Under the gate.</summary>
+    public TierBudget Budget { get; } = new(limitBytes, shares);
+
+    /// <summary>Bytes that blobs may take.</summary>
+    public long LimitBytes { get; } = limitBytes;
+
+    /// <summary>Bytes that blobs take on the device.</summary>
+    public long UsedBytes => Interlocked.Read(ref _usedBytes);
+
+    /// <summary>Names the next blob's file. With the turn.</summary>
+    public long NextId { get; set; } = 1;
+
+    /// <summary>Counts leases: how long ago something was used is said in leases since. Under the gate.</summary>
+    public long Now => _clock;
+
+    /// <summary>Under the gate.</summary>
+    public bool IsClosed { get; set; }
+
+    public void Take(long bytes) => Interlocked.Add(ref _usedBytes, bytes);
+
+    public void GiveBack(long bytes) => Interlocked.Add(ref _usedBytes, -bytes);
+
+    /// <summary>Moves the clock on. Under the gate.</summary>
+    public long Tick() => ++_clock;
+
+    /// <summary>Blobs that are nowhere else, those being written included. Under the gate.</summary>
+    public IEnumerable<Blob> OnlyCopies() => Blobs.Values.Concat(Writing).Where(blob => blob.Record.Durability == Durability.OnlyCopy);
+
+    /// <summary>Keeps why a key is no longer here. Under the gate.</summary>
+    public void Remember(string key, string reason)
+    {
+        if (_removals.TryAdd(key, reason))
+        {
+            _removalOrder.Enqueue(key);
+        }
+
+        _removals[key] = reason;
+        if (_removalOrder.Count > RememberedRemovals)
+        {
+            _removals.Remove(_removalOrder.Dequeue());
+        }
+    }
+
+    /// <summary>Why a key is not here; null if it was not asked for. Under the gate.</summary>
+    public string? RemovalOf(string key) => _removals.GetValueOrDefault(key);
+}

@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Logging;
+using Platform.DataPlane.HostMemory;
+using Platform.DataPlane.Nvme.Io;
+
+namespace Platform.DataPlane.Nvme;
+
+/// <summary>What all parts of one open tier share: its settings, its device, its catalog, its buffers, and where it counts and logs.</summary>
+internal sealed class TierEnvironment(NvmeTierOptions options, DurableStore catalog, ILogger logger) : IAsyncDisposable
+{
+    public NvmeTierOptions Options { get; } = options;
+
+    public DurableStore Catalog { get; } = catalog;
+
+    public DirectDevice Device { get; } = new(logger, options.FaultPoint);
+
+    public AlignedBufferPool Buffers { get; } = new(options.ChunkBytes, options.Buffers);
+
+    public TierMeter Meter { get; } = new(options.Folder);
+
+    public ILogger Logger { get; } = logger;
+
+    public string BlobFolder => Path.Combine(Options.Folder, "blobs");
+
+    public async ValueTask DisposeAsync()
+    {
+        await Catalog.DisposeAsync();
+        Device.Dispose();
+        Buffers.Dispose();
+        Meter.Dispose();
+    }
+}
