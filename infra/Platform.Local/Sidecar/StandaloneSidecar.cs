@@ -1,4 +1,5 @@
 using Platform.DataPlane;
+using Platform.Local.Sidecar.Http;
 
 namespace Platform.Local.Sidecar;
 
@@ -16,6 +17,7 @@ internal static class StandaloneSidecar
     /// <exception cref="StorageException">The folder is in use by another process, or damaged.</exception>
     public static async Task RunStandaloneAsync(SidecarOptions options, string stateFolder, ILoggerFactory loggers, Action<EmbeddedSidecar>? started, CancellationToken cancellationToken)
     {
+        InlineSockets.Enable();
         var cluster = await SidecarCluster.OpenAsync(new SidecarClusterOptions
         {
             StateFolder = Path.Combine(stateFolder, options.AppId),

@@ -2,6 +2,7 @@ using Platform.DataPlane;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost;
 using Platform.Local.Sidecar;
+using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Resources;
 
 namespace Platform.Local.Supervisor;
@@ -58,6 +59,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
     /// <exception cref="PlatformException">The state folder or a port is in use, a program cannot be started, a part does not become ready.</exception>
     public static async Task<LocalPlatform> StartAsync(LocalPlatformOptions options, CancellationToken cancellationToken)
     {
+        InlineSockets.Enable();
         var home = HomeLock.Take(options.Home);
         LocalPlatform? platform = null;
         try

@@ -6,7 +6,10 @@ namespace Platform.Local.Sidecar.Http;
 /// <summary>Reads request bodies up to the sidecar's limit.</summary>
 internal static class RequestBody
 {
-    /// <summary>The whole body.</summary>
+    /// <summary>What takes longer to parse than to move to another thread.</summary>
+    private const int LargeBytes = 32 * 1024;
+
+    /// <summary>The whole body. After a large one the caller is off the threads that serve the sockets (see <see cref="InlineSockets"/>).</summary>
     /// <exception cref="BodyTooLargeException">It is larger than <paramref name="maxBytes"/>.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context, long maxBytes)
     {
@@ -34,6 +37,11 @@ internal static class RequestBody
             {
                 var body = result.Buffer.ToArray();
                 reader.AdvanceTo(result.Buffer.End);
+                if (body.Length > LargeBytes)
+                {
+                    await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                }
+
                 return body;
             }
 

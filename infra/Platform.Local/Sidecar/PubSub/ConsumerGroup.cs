@@ -3,21 +3,27 @@ using Platform.DataPlane;
 namespace Platform.Local.Sidecar.PubSub;
 
 /// <summary>The messages of one topic that one consumer has not handled yet, and the apps that take them.</summary>
-/// <remarks>Every message is on disk until it is settled; a crash in a delivery means that it is delivered again.</remarks>
+/// <remarks>
+/// Every message is on disk until it is settled; a crash in a delivery means that it is delivered again. Apps of one consumer take turns, each within the number of
+/// deliveries that it may have open: one that stalls holds up its own share and nobody else's.
+/// </remarks>
 internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger log, TimeProvider time)
 {
     private readonly LinkedList<string> _ready = new();
-    private readonly List<Subscriber> _subscribers = [];
-    private readonly HashSet<Task> _running = [];
+    private readonly List<Member> _members = [];
     private readonly Lock _gate = new();
+    private TaskCompletionSource _grown = NewSignal();
+    private TaskCompletionSource? _idle;
+    private int _open;
     private int _turn;
     private bool _stopped;
 
     public GroupKey Key => key;
 
-    /// <summary>Adds messages that are on disk.</summary>
+    /// <summary>Adds messages that are on disk; deliveries begin on the caller's thread.</summary>
     public void Add(params ReadOnlySpan<string> messages)
     {
+        TaskCompletionSource grown;
         lock (_gate)
         {
             foreach (var message in messages)
@@ -25,24 +31,28 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
                 _ready.AddLast(message);
             }
 
-            Pump();
+            (grown, _grown) = (_grown, NewSignal());
         }
+
+        grown.SetResult();
+        Pump();
     }
 
     public void Subscribe(Subscriber subscriber)
     {
         lock (_gate)
         {
-            _subscribers.Add(subscriber);
-            Pump();
+            _members.Add(new Member(subscriber));
         }
+
+        Pump();
     }
 
     public void Unsubscribe(Subscriber subscriber)
     {
         lock (_gate)
         {
-            _subscribers.Remove(subscriber);
+            _members.RemoveAll(member => member.Subscriber == subscriber);
         }
     }
 
@@ -52,48 +62,70 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
         lock (_gate)
         {
             _stopped = true;
-            return Task.WhenAll(_running);
+            return _open == 0 ? Task.CompletedTask : (_idle ??= NewSignal()).Task;
         }
     }
 
-    /// <summary>Starts as many deliveries as may run. Under the gate.</summary>
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Starts as many deliveries as may run.</summary>
     private void Pump()
     {
-        while (!_stopped && _ready.Count > 0 && _subscribers.Count > 0)
+        while (TryTake(null, out var member, out var message))
         {
-            var subscriber = _subscribers[_turn++ % _subscribers.Count];
-            if (_running.Count >= (subscriber.Subscription.Bulk is null ? subscriber.Component.Concurrency : 1))
-            {
-                return;
-            }
-
-            if (subscriber.Subscription.Bulk is { } bulk)
-            {
-                Start(() => DeliverBatchAsync(subscriber, bulk));
-            }
-            else
-            {
-                var message = _ready.First!.Value;
-                _ready.RemoveFirst();
-                Start(() => DeliverAsync(subscriber, message));
-            }
+            _ = RunAsync(member, message);
         }
     }
 
-    private void Start(Func<Task> deliver)
+    /// <summary>Takes the next message for a member that has room: for the given one, or for whoever's turn it is.</summary>
+    private bool TryTake(Member? only, out Member member, out string message)
     {
-        var task = Task.Run(deliver);
-        _running.Add(task);
-        _ = task.ContinueWith(
-            done =>
+        lock (_gate)
+        {
+            for (var i = 0; i < _members.Count && !_stopped && _ready.First is { } first; i++)
             {
-                lock (_gate)
+                member = only ?? _members[(_turn + i) % _members.Count];
+                if (member.Open < member.MaxOpen && (only is null || _members.Contains(only)))
                 {
-                    _running.Remove(done);
-                    Pump();
+                    _turn = (_turn + i + 1) % _members.Count;
+                    _ready.RemoveFirst();
+                    message = first.Value;
+                    member.Open++;
+                    _open++;
+                    return true;
                 }
-            },
-            TaskScheduler.Default);
+            }
+        }
+
+        (member, message) = (null!, "");
+        return false;
+    }
+
+    /// <summary>Delivers, and goes on as long as there is something for this member.</summary>
+    private async Task RunAsync(Member member, string message)
+    {
+        do
+        {
+            try
+            {
+                await (member.Subscriber.Subscription.Bulk is { } bulk ? DeliverBatchAsync(member.Subscriber, bulk, message) : DeliverAsync(member.Subscriber, message));
+            }
+            catch (Exception e)
+            {
+                PubSubLog.NotSettled(log, e, message);
+                AddLater(message, TimeSpan.FromSeconds(1));
+            }
+
+            lock (_gate)
+            {
+                member.Open--;
+                if (--_open == 0)
+                {
+                    _idle?.TrySetResult();
+                }
+            }
+        }
+        while (TryTake(member, out _, out message));
     }
 
     private async Task DeliverAsync(Subscriber subscriber, string message)
@@ -104,19 +136,36 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
         }
     }
 
-    private async Task DeliverBatchAsync(Subscriber subscriber, BulkSubscription bulk)
+    private async Task DeliverBatchAsync(Subscriber subscriber, BulkSubscription bulk, string first)
     {
         // Waits for a full batch, but not longer than the app wants to be kept waiting.
         var begin = time.GetTimestamp();
-        while (CountReady() < bulk.MaxMessages && time.GetElapsedTime(begin) < bulk.MaxAwait)
+        var grown = Grown();
+        while (CountReady() < bulk.MaxMessages - 1 && bulk.MaxAwait - time.GetElapsedTime(begin) is var left && left > TimeSpan.Zero)
         {
-            var left = bulk.MaxAwait - time.GetElapsedTime(begin);
-            await Task.Delay(left < TimeSpan.FromMilliseconds(20) ? TimeSpan.FromMilliseconds(Math.Max(1, left.TotalMilliseconds)) : TimeSpan.FromMilliseconds(20), time);
+            try
+            {
+                await grown.WaitAsync(left, time);
+            }
+            catch (TimeoutException)
+            {
+                break;
+            }
+
+            grown = Grown();
         }
 
-        var messages = Take(bulk.MaxMessages).Select(message => (Key: message, Data: broker.Find(message))).Where(message => message.Data is not null).ToList();
+        var messages = Take(first, bulk.MaxMessages).Select(message => (Key: message, Data: broker.Find(message))).Where(message => message.Data is not null).ToList();
         var outcomes = await subscriber.DeliverAsync(messages.ConvertAll(message => message.Data!));
         await Task.WhenAll(messages.Select((message, i) => SettleAsync(subscriber, message.Key, message.Data!, outcomes[i])));
+    }
+
+    private Task Grown()
+    {
+        lock (_gate)
+        {
+            return _grown.Task;
+        }
     }
 
     private int CountReady()
@@ -127,14 +176,14 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
         }
     }
 
-    private List<string> Take(int count)
+    private List<string> Take(string first, int count)
     {
-        var taken = new List<string>();
+        List<string> taken = [first];
         lock (_gate)
         {
-            while (taken.Count < count && _ready.First is { } first)
+            while (taken.Count < count && _ready.First is { } next)
             {
-                taken.Add(first.Value);
+                taken.Add(next.Value);
                 _ready.RemoveFirst();
             }
         }
@@ -150,7 +199,7 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
             switch (outcome)
             {
                 case DeliveryOutcome.Success:
-                    await broker.ForgetAsync(message);
+                    broker.Forget(message);
                     break;
                 case DeliveryOutcome.Drop or DeliveryOutcome.Retry when deadLetter is not null:
                     PubSubLog.Dropped(log, key.Topic, key.Consumer, $", which goes to '{deadLetter}'");
@@ -158,7 +207,7 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
                     break;
                 case DeliveryOutcome.Drop:
                     PubSubLog.Dropped(log, key.Topic, key.Consumer, "");
-                    await broker.ForgetAsync(message);
+                    broker.Forget(message);
                     break;
                 case DeliveryOutcome.Away:
                     Return(subscriber, message);
@@ -180,11 +229,22 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
     {
         lock (_gate)
         {
-            _subscribers.Remove(subscriber);
+            _members.RemoveAll(member => member.Subscriber == subscriber);
             _ready.AddFirst(message);
-            Pump();
         }
+
+        Pump();
     }
 
     private void AddLater(string message, TimeSpan pause) => _ = Task.Delay(pause, time).ContinueWith(_ => Add(message), TaskScheduler.Default);
+
+    /// <summary>An app that takes messages, and how many it has open.</summary>
+    private sealed class Member(Subscriber subscriber)
+    {
+        public Subscriber Subscriber => subscriber;
+
+        public int MaxOpen { get; } = subscriber.Subscription.Bulk is null ? subscriber.Component.Concurrency : 1;
+
+        public int Open { get; set; }
+    }
 }

@@ -17,11 +17,14 @@ internal readonly record struct GroupKey(string Component, string Topic, string 
 /// <summary>All topics of the cluster, on disk: a message is there once per consumer group until that group has handled it.</summary>
 /// <remarks>
 /// A publish is acknowledged when it is durable for every group, in one commit. Groups outlive their apps: what is published while an app is away waits for it.
-/// Delivery is at least once.
+/// Delivery is at least once. That a message was handled is written with the next publish, or after 50 ms: a publish does not wait for the end of the one before,
+/// and a crash in between costs a second delivery.
 /// </remarks>
 internal sealed class MessageBroker : IAsyncDisposable
 {
+    private const int MaxUnwritten = 1024;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan WriteAfter = TimeSpan.FromMilliseconds(50);
     private const string Groups = "g/";
     private const string Messages = "m/";
     private const char Separator = '\u001e';
@@ -30,6 +33,9 @@ internal sealed class MessageBroker : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<GroupKey, ConsumerGroup> _groups = new();
     private readonly SemaphoreSlim _changes = new(1);
+    private readonly Lock _gate = new();
+    private readonly ITimer _timer;
+    private List<DurableWrite> _forgotten = [];
     private long _sequence;
 
     public MessageBroker(DurableStore store, ILogger log, TimeProvider time)
@@ -37,6 +43,7 @@ internal sealed class MessageBroker : IAsyncDisposable
         _store = store;
         _log = log;
         _time = time;
+        _timer = time.CreateTimer(_ => _ = WriteForgottenAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         foreach (var key in store.Keys(Groups))
         {
             var group = GroupKey.Parse(key[Groups.Length..]);
@@ -58,7 +65,7 @@ internal sealed class MessageBroker : IAsyncDisposable
         var placed = Place(component, topic, messages);
         if (placed.Count > 0)
         {
-            await _store.CommitAsync(placed.ConvertAll(message => new DurableWrite(message.Key, message.Data)));
+            await CommitAsync(placed.ConvertAll(message => new DurableWrite(message.Key, message.Data)));
             foreach (var (group, key, _) in placed)
             {
                 group.Add(key);
@@ -96,7 +103,7 @@ internal sealed class MessageBroker : IAsyncDisposable
             {
                 _groups.TryRemove(key, out var group);
                 await group!.StopAsync();
-                await _store.CommitAsync([new DurableWrite(Groups + key, null), .. _store.Keys($"{Messages}{key}{Separator}").Select(message => new DurableWrite(message, null))]);
+                await CommitAsync([new DurableWrite(Groups + key, null), .. _store.Keys($"{Messages}{key}{Separator}").Select(message => new DurableWrite(message, null))]);
             }
         }
         finally
@@ -108,14 +115,29 @@ internal sealed class MessageBroker : IAsyncDisposable
     /// <summary>A message; null if it is settled.</summary>
     public byte[]? Find(string message) => _store.TryGet(message, out var data) ? data : null;
 
-    /// <summary>Settles a message.</summary>
-    public ValueTask ForgetAsync(string message) => _store.CommitAsync([new DurableWrite(message, null)]);
+    /// <summary>Settles a message: it is not delivered again in this life of the broker, and soon in none.</summary>
+    public void Forget(string message)
+    {
+        bool isFirst;
+        bool isFull;
+        lock (_gate)
+        {
+            _forgotten.Add(new DurableWrite(message, null));
+            isFirst = _forgotten.Count == 1;
+            isFull = _forgotten.Count == MaxUnwritten;
+        }
+
+        if (isFirst || isFull)
+        {
+            _timer.Change(isFull ? TimeSpan.Zero : WriteAfter, Timeout.InfiniteTimeSpan);
+        }
+    }
 
     /// <summary>Settles a message and publishes it to another topic in the same commit.</summary>
     public async Task MoveAsync(string message, byte[] data, string component, string topic)
     {
         var placed = Place(component, topic, [data]);
-        await _store.CommitAsync([new DurableWrite(message, null), .. placed.Select(copy => new DurableWrite(copy.Key, copy.Data))]);
+        await CommitAsync([new DurableWrite(message, null), .. placed.Select(copy => new DurableWrite(copy.Key, copy.Data))]);
         foreach (var (group, key, _) in placed)
         {
             group.Add(key);
@@ -126,6 +148,45 @@ internal sealed class MessageBroker : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAny(Task.WhenAll(_groups.Values.Select(group => group.StopAsync())), Task.Delay(Patience, _time));
+        await _timer.DisposeAsync();
+        await WriteForgottenAsync();
+    }
+
+    /// <summary>Commits, and what was forgotten since the last commit with it.</summary>
+    private async Task CommitAsync(List<DurableWrite> writes)
+    {
+        List<DurableWrite> forgotten;
+        lock (_gate)
+        {
+            (forgotten, _forgotten) = (_forgotten, []);
+        }
+
+        try
+        {
+            await _store.CommitAsync(forgotten.Count == 0 ? writes : [.. forgotten, .. writes]);
+        }
+        catch
+        {
+            lock (_gate)
+            {
+                _forgotten.AddRange(forgotten);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task WriteForgottenAsync()
+    {
+        try
+        {
+            await CommitAsync([]);
+        }
+        catch (Exception e) when (e is StorageException or ObjectDisposedException)
+        {
+            PubSubLog.ForgottenNotWritten(_log, e);
+            _timer.Change(TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        }
     }
 
     private List<(ConsumerGroup Group, string Key, byte[] Data)> Place(string component, string topic, IReadOnlyList<byte[]> messages)

@@ -16,4 +16,7 @@ internal static partial class PubSubLog
 
     [LoggerMessage(34, LogLevel.Warning, "Topic '{Topic}': '{AppId}' dropped a message{DeadLetter}.")]
     public static partial void Dropped(ILogger log, string topic, string appId, string deadLetter);
+
+    [LoggerMessage(35, LogLevel.Error, "That messages were handled could not be written; it is tried again. After a crash they would be delivered again.")]
+    public static partial void ForgottenNotWritten(ILogger log, Exception exception);
 }
