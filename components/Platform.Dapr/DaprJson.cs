@@ -8,6 +8,7 @@ namespace Platform.Dapr;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BulkGetRequest))]
 [JsonSerializable(typeof(List<BulkGetItem>))]
+[JsonSerializable(typeof(BulkPublishAnswer))]
 [JsonSerializable(typeof(DaprMetadata))]
 [JsonSerializable(typeof(ActorRuntimeConfig))]
 [JsonSerializable(typeof(ActorCallback))]

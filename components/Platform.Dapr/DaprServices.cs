@@ -8,7 +8,7 @@ namespace Platform.Dapr;
 /// <summary>Registers the clients of the sidecar.</summary>
 public static class DaprServices
 {
-    /// <summary>Adds <see cref="DaprInvoker"/>, <see cref="DaprStateClient"/>, <see cref="DaprPublisher"/>, <see cref="DaprSidecar"/> and <see cref="ActorProxyFactory"/>, all singletons over one connection pool.</summary>
+    /// <summary>Adds <see cref="DaprInvoker"/>, <see cref="DaprStateClient"/>, <see cref="DaprPublisher"/>, <see cref="DaprBulkPublisher"/>, <see cref="DaprSidecar"/> and <see cref="ActorProxyFactory"/>, all singletons over one connection pool.</summary>
     /// <param name="services">Where to add.</param>
     /// <param name="configure">Changes what the environment said; null keeps it.</param>
     public static IServiceCollection AddDapr(this IServiceCollection services, Action<DaprOptions>? configure = null)
@@ -23,6 +23,7 @@ public static class DaprServices
         services.TryAddSingleton(provider => new DaprInvoker(provider.GetRequiredService<SidecarClient>()));
         services.TryAddSingleton(provider => new DaprStateClient(provider.GetRequiredService<SidecarClient>()));
         services.TryAddSingleton(provider => new DaprPublisher(provider.GetRequiredService<SidecarClient>()));
+        services.TryAddSingleton(provider => new DaprBulkPublisher(provider.GetRequiredService<SidecarClient>()));
         services.TryAddSingleton(provider => new DaprSidecar(provider.GetRequiredService<SidecarClient>()));
         services.TryAddSingleton(provider => new ActorProxyFactory(provider.GetRequiredService<SidecarClient>()));
         return services;

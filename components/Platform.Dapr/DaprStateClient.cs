@@ -18,24 +18,20 @@ public sealed class DaprStateClient
         (await GetStateAndETagAsync(store, key, type, metadata, cancellationToken)).Value;
 
     /// <summary>The value under a key and its ETag; both default if it is absent.</summary>
-    public async Task<(T? Value, string? ETag)> GetStateAndETagAsync<T>(string store, string key, JsonTypeInfo<T> type, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, _sidecar.AddressOf(PathOf(store, key) + QueryString.Of(metadata)));
-        using var response = await SendAsync(request, store, cancellationToken);
-        if (response.StatusCode == HttpStatusCode.NoContent)
-        {
-            return default;
-        }
+    public Task<(T? Value, string? ETag)> GetStateAndETagAsync<T>(string store, string key, JsonTypeInfo<T> type, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default) =>
+        GetAsync(store, key, type, QueryString.Of(metadata), cancellationToken);
 
-        var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
-        return (Parse(store, key, body, type), ETagOf(response));
-    }
+    /// <summary>As the other, with a say in what the read waits for.</summary>
+    /// <inheritdoc cref="GetStateAndETagAsync{T}(string, string, JsonTypeInfo{T}, IReadOnlyDictionary{string, string}?, CancellationToken)"/>
+    public Task<(T? Value, string? ETag)> GetStateAndETagAsync<T>(
+        string store, string key, JsonTypeInfo<T> type, StateConsistency consistency, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default) =>
+        GetAsync(store, key, type, QueryString.Of(metadata, ("consistency", StateItemWriter.NameOf(consistency))), cancellationToken);
 
     /// <summary>Writes a value, whatever was there. With <paramref name="concurrency"/> first-write the key must be new.</summary>
     public async Task SaveStateAsync<T>(
         string store, string key, T value, JsonTypeInfo<T> type, StateConcurrency? concurrency = null, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default)
     {
-        using var response = await SaveAsync(store, key, value, type, null, concurrency, metadata, cancellationToken);
+        using var response = await SaveAsync(store, [new SaveStateItem<T>(key, value, null, concurrency, null, metadata)], type, cancellationToken);
         await ThrowIfFailedAsync(response, store, cancellationToken);
     }
 
@@ -43,7 +39,7 @@ public sealed class DaprStateClient
     /// <returns>False if somebody else wrote or deleted the key since.</returns>
     public async Task<bool> TrySaveStateAsync<T>(string store, string key, T value, string etag, JsonTypeInfo<T> type, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellationToken = default)
     {
-        using var response = await SaveAsync(store, key, value, type, etag, StateConcurrency.FirstWrite, metadata, cancellationToken);
+        using var response = await SaveAsync(store, [new SaveStateItem<T>(key, value, etag, StateConcurrency.FirstWrite, null, metadata)], type, cancellationToken);
         return await SucceededAsync(response, store, cancellationToken);
     }
 
@@ -98,31 +94,42 @@ public sealed class DaprStateClient
         return items.ConvertAll(item => new BulkStateItem<T>(item.Key, item.Data is { } data ? data.Deserialize(type) : default, item.ETag, item.Error));
     }
 
-    private async Task<HttpResponseMessage> SaveAsync<T>(
-        string store, string key, T value, JsonTypeInfo<T> type, string? etag, StateConcurrency? concurrency, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellationToken)
+    /// <summary>Writes several keys, each on its own: those whose condition holds are written even if another's does not. For all or none use <see cref="ExecuteStateTransactionAsync"/>.</summary>
+    /// <exception cref="DaprStateException">At least one was not written; a stale ETag has status 409.</exception>
+    public async Task SaveBulkStateAsync<T>(string store, IReadOnlyList<SaveStateItem<T>> items, JsonTypeInfo<T> type, CancellationToken cancellationToken = default)
+    {
+        using var response = await SaveAsync(store, items, type, cancellationToken);
+        await ThrowIfFailedAsync(response, store, cancellationToken);
+    }
+
+    /// <summary>Deletes several keys in one transaction; absent ones are no error.</summary>
+    public Task DeleteBulkStateAsync(string store, IReadOnlyList<string> keys, CancellationToken cancellationToken = default) =>
+        ExecuteStateTransactionAsync(store, [.. keys.Select(key => StateTransactionRequest.Delete(key))], cancellationToken);
+
+    private async Task<(T? Value, string? ETag)> GetAsync<T>(string store, string key, JsonTypeInfo<T> type, string query, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, _sidecar.AddressOf(PathOf(store, key) + query));
+        using var response = await SendAsync(request, store, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.NoContent)
+        {
+            return default;
+        }
+
+        var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        return (Parse(store, key, body, type), ETagOf(response));
+    }
+
+    private async Task<HttpResponseMessage> SaveAsync<T>(string store, IReadOnlyList<SaveStateItem<T>> items, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{Uri.EscapeDataString(store)}"));
-        request.Content = JsonBody.Write((key, value, type, etag, concurrency, metadata), static (writer, item) =>
+        request.Content = JsonBody.Write((items, type), static (writer, batch) =>
         {
             writer.WriteStartArray();
-            writer.WriteStartObject();
-            writer.WriteString("key"u8, item.key);
-            writer.WritePropertyName("value"u8);
-            JsonSerializer.Serialize(writer, item.value, item.type);
-            if (item.etag is not null)
+            foreach (var item in batch.items)
             {
-                writer.WriteString("etag"u8, item.etag);
+                StateItemWriter.WriteItem(writer, item, batch.type);
             }
 
-            if (item.concurrency is { } concurrency)
-            {
-                writer.WriteStartObject("options"u8);
-                writer.WriteString("concurrency"u8, concurrency == StateConcurrency.FirstWrite ? "first-write"u8 : "last-write"u8);
-                writer.WriteEndObject();
-            }
-
-            StateItemWriter.WriteMetadata(writer, item.metadata);
-            writer.WriteEndObject();
             writer.WriteEndArray();
         });
         return await SendRawAsync(request, store, cancellationToken);

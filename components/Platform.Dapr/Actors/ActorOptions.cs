@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.Json.Serialization.Metadata;
 
 namespace Platform.Dapr.Actors;
 
@@ -42,12 +41,5 @@ public sealed class ActorOptions
         }
     }
 
-    /// <summary>The context's options, with the plain types as a fallback.</summary>
-    internal JsonSerializerOptions CreateJson()
-    {
-        var json = JsonContext is { } context ? new JsonSerializerOptions(context.Options) : new JsonSerializerOptions(JsonSerializerDefaults.Web);
-        json.TypeInfoResolver = JsonTypeInfoResolver.Combine(JsonContext, DaprJson.Default);
-        json.MakeReadOnly();
-        return json;
-    }
+    internal JsonSerializerOptions CreateJson() => ActorJson.Of(JsonContext);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Platform.Dapr.Http;
 
@@ -16,6 +17,12 @@ public sealed class ActorProxy
         ActorType = actorType;
         ActorId = new ActorId(actorId);
     }
+
+    /// <summary>A proxy with the actor's own interface, for an app outside dependency injection: <c>ActorProxy.Create&lt;IJobActor&gt;(new ActorId("7"), "JobActor")</c>.</summary>
+    /// <remarks>The sidecar is the one of the environment (see <see cref="DaprOptions.FromEnvironment"/>); inside a host take <see cref="ActorProxyFactory"/> instead.</remarks>
+    /// <inheritdoc cref="ActorProxyFactory.CreateActorProxy{TActor}(ActorId, string, JsonSerializerContext?)"/>
+    public static TActor Create<TActor>(ActorId actorId, string actorType, JsonSerializerContext? json = null)
+        where TActor : class, IActor => ActorProxyFactory.OfEnvironment.Value.CreateActorProxy<TActor>(actorId, actorType, json);
 
     /// <summary>Type of the actor.</summary>
     public string ActorType { get; }
@@ -50,6 +57,19 @@ public sealed class ActorProxy
     public async Task InvokeMethodAsync(string method, CancellationToken cancellationToken = default)
     {
         using var response = await SendAsync(method, null, cancellationToken);
+    }
+
+    /// <summary>Calls with a body that is made already, and drops the result.</summary>
+    internal async Task InvokeAsync(string method, HttpContent? content, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(method, content, cancellationToken);
+    }
+
+    /// <summary>Calls with a body that is made already.</summary>
+    internal async Task<T> InvokeAsync<T>(string method, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(method, content, cancellationToken);
+        return await ReadAsync(method, response, type, cancellationToken);
     }
 
     private Task<HttpResponseMessage> SendAsync(string method, HttpContent? content, CancellationToken cancellationToken) =>

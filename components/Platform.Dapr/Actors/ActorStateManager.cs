@@ -41,11 +41,12 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
         return new ConditionalValue<T>(true, (T)entry.Value!);
     }
 
-    public Task SetStateAsync<T>(string stateName, T value, CancellationToken cancellationToken = default)
+    public Task SetStateAsync<T>(string stateName, T value, CancellationToken cancellationToken = default) => SetAsync(stateName, value, null);
+
+    public Task SetStateAsync<T>(string stateName, T value, TimeSpan timeToLive, CancellationToken cancellationToken = default)
     {
-        var type = TypeOf<T>();
-        _entries[stateName] = new Entry { Exists = true, Value = value, Change = Change.Upsert, Write = writer => JsonSerializer.Serialize(writer, value, type) };
-        return Task.CompletedTask;
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeToLive, TimeSpan.Zero);
+        return SetAsync(stateName, value, timeToLive);
     }
 
     public async Task AddStateAsync<T>(string stateName, T value, CancellationToken cancellationToken = default)
@@ -93,6 +94,11 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
             entry.Change = Change.None;
             entry.Write = null;
         }
+
+        foreach (var (name, _) in changed.Where(entry => entry.Value.TimeToLive is not null))
+        {
+            _entries.Remove(name); // It ends in the store; whoever reads it later must ask there.
+        }
     }
 
     public Task ClearCacheAsync(CancellationToken cancellationToken = default)
@@ -116,11 +122,23 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
                 write(writer);
             }
 
+            if (entry.TimeToLive is { } timeToLive)
+            {
+                StateItemWriter.WriteMetadata(writer, StateMetadata.TimeToLive(timeToLive));
+            }
+
             writer.WriteEndObject();
             writer.WriteEndObject();
         }
 
         writer.WriteEndArray();
+    }
+
+    private Task SetAsync<T>(string stateName, T value, TimeSpan? timeToLive)
+    {
+        var type = TypeOf<T>();
+        _entries[stateName] = new Entry { Exists = true, Value = value, Change = Change.Upsert, TimeToLive = timeToLive, Write = writer => JsonSerializer.Serialize(writer, value, type) };
+        return Task.CompletedTask;
     }
 
     private async Task<Entry> FindAsync(string stateName, CancellationToken cancellationToken)
@@ -134,7 +152,11 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
         var entry = response.StatusCode == HttpStatusCode.NoContent
             ? new Entry { Exists = false }
             : new Entry { Exists = true, Raw = await response.Content.ReadAsByteArrayAsync(cancellationToken) };
-        _entries[stateName] = entry;
+        if (!response.Headers.Contains("metadata.ttlExpireTime"))
+        {
+            _entries[stateName] = entry;
+        }
+
         return entry;
     }
 
@@ -151,6 +173,8 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
         public byte[]? Raw { get; set; }
 
         public Change Change { get; set; }
+
+        public TimeSpan? TimeToLive { get; init; }
 
         public Action<Utf8JsonWriter>? Write { get; set; }
     }

@@ -14,6 +14,13 @@ public interface IActorStateManager
     /// <summary>Adds or replaces a value. An object that was changed in place must be set again.</summary>
     Task SetStateAsync<T>(string stateName, T value, CancellationToken cancellationToken = default);
 
+    /// <summary>Adds or replaces a value that ends after a while. Dapr asks for the Configuration feature <c>ActorStateTTL</c>; without it the turn's save fails.</summary>
+    /// <param name="stateName">Name.</param>
+    /// <param name="value">Value.</param>
+    /// <param name="timeToLive">From the end of the turn; whole seconds, at least one.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task SetStateAsync<T>(string stateName, T value, TimeSpan timeToLive, CancellationToken cancellationToken = default);
+
     /// <summary>Adds a value.</summary>
     /// <exception cref="InvalidOperationException">There is one already.</exception>
     Task AddStateAsync<T>(string stateName, T value, CancellationToken cancellationToken = default);
