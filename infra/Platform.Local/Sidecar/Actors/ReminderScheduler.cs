@@ -24,7 +24,7 @@ internal sealed class ReminderScheduler : IAsyncDisposable
     private readonly ActorTable _actors;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
-    private readonly KeyLocks _locks = new();
+    private readonly KeyStripes _locks = new();
     private readonly SemaphoreSlim _deliveries = new(MaxDeliveries);
     private readonly ConcurrentDictionary<string, Reminder> _reminders = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _firing = new(StringComparer.Ordinal);

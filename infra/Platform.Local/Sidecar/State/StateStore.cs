@@ -10,7 +10,7 @@ internal sealed class StateStore(DurableStore store, string component, TimeProvi
     public const string KeySpace = "s/";
 
     private readonly string _prefix = $"{KeySpace}{component}/";
-    private readonly KeyLocks _locks = new();
+    private readonly KeyStripes _locks = new();
 
     public string Component => component;
 

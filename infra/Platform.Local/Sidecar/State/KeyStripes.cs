@@ -1,7 +1,7 @@
 namespace Platform.Local.Sidecar.State;
 
 /// <summary>Locks over keys, by hash into a fixed number of them; several are taken in one order, so nobody waits in a circle.</summary>
-internal sealed class KeyLocks
+internal sealed class KeyStripes
 {
     private readonly SemaphoreSlim[] _locks = [.. Enumerable.Range(0, 128).Select(_ => new SemaphoreSlim(1))];
 
