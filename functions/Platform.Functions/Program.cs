@@ -11,7 +11,7 @@ if (args is ["--emit-functions", var folder])
 
 if (FunctionsApplication.HandlerPort() is not { } port)
 {
-    await Console.Error.WriteLineAsync("FUNCTIONS_CUSTOMHANDLER_PORT is not set: this program is the handler of a Functions host. Run 'platform up', or 'func start' in this program's folder.");
+    await Console.Error.WriteLineAsync(FunctionsApplication.NoHost);
     return 2;
 }
 

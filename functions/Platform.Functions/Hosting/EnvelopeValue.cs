@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Platform.Functions.Hosting;
@@ -41,13 +42,21 @@ internal static class EnvelopeValue
             return Text(value);
         }
 
+        if (type == typeof(byte[]))
+        {
+            // function.json asks for bytes (dataType: binary), which hosts send as base64.
+            var text = Text(value);
+            var bytes = new byte[text.Length];
+            return Convert.TryFromBase64String(text, bytes, out var length) ? bytes[..length] : Encoding.UTF8.GetBytes(text);
+        }
+
         var unwrapped = Unwrap(value);
         if (unwrapped.ValueKind == JsonValueKind.String && !type.IsPrimitive && Nullable.GetUnderlyingType(type) is null)
         {
-            var text = unwrapped.GetString()!;
-            if (text.AsSpan().TrimStart() is ['{', ..] or ['[', ..])
+            var inner = unwrapped.GetString()!;
+            if (inner.AsSpan().TrimStart() is ['{', ..] or ['[', ..])
             {
-                return JsonSerializer.Deserialize(text, type, json);
+                return JsonSerializer.Deserialize(inner, type, json);
             }
         }
 

@@ -20,6 +20,12 @@ internal sealed record FunctionDescriptor
     /// <summary>Outputs in the order of <c>function.json</c>; an HTTP function always has one of type <c>http</c>.</summary>
     public required IReadOnlyList<OutputDescriptor> Outputs { get; init; }
 
+    /// <summary>Null: the host does not retry by itself.</summary>
+    public RetryAttribute? Retry { get; init; }
+
+    /// <summary>The function as an invocation sees it.</summary>
+    public FunctionDefinition Definition => new(Name, $"{Type.FullName}.{Method.Name}", Type.Assembly.Location);
+
     public HttpTriggerAttribute? HttpTrigger => Trigger as HttpTriggerAttribute;
 
     /// <summary>True if the host passes requests through as they are: an HTTP trigger, an HTTP response, and nothing else.</summary>
@@ -28,13 +34,25 @@ internal sealed record FunctionDescriptor
     /// <summary>The content of <c>function.json</c>.</summary>
     public JsonObject ToFunctionJson()
     {
-        var bindings = new JsonArray { Describe(Trigger, "in", TriggerParameter.Name!) };
+        var trigger = Describe(Trigger, "in", TriggerParameter.Name!);
+        if (HttpTrigger is null && TriggerParameter.ParameterType == typeof(byte[]))
+        {
+            trigger["dataType"] = "binary";
+        }
+
+        var bindings = new JsonArray { trigger };
         foreach (var output in Outputs)
         {
             bindings.Add(Describe(output.Attribute, "out", output.Name));
         }
 
-        return new JsonObject { ["bindings"] = bindings };
+        var json = new JsonObject { ["bindings"] = bindings };
+        if (Retry is not null)
+        {
+            json["retry"] = Retry.Describe();
+        }
+
+        return json;
     }
 
     private static JsonObject Describe(BindingAttribute attribute, string direction, string name)

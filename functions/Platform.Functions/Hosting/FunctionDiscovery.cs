@@ -59,18 +59,26 @@ internal static partial class FunctionDiscovery
             TriggerParameter = triggers[0].Parameter,
             Trigger = triggers[0].Attribute!,
             Outputs = FindOutputs(method, triggers[0].Attribute!),
+            Retry = method.GetCustomAttribute<RetryAttribute>(),
         });
     }
 
     private static List<OutputDescriptor> FindOutputs(MethodInfo method, TriggerAttribute trigger)
     {
         var outputs = method.GetCustomAttributes<OutputAttribute>().Select(attribute => new OutputDescriptor(OutputDescriptor.ReturnValue, attribute, null)).ToList();
-        foreach (var property in ReturnTypes.Awaited(method.ReturnType).GetProperties())
+        var properties = ReturnTypes.Awaited(method.ReturnType).GetProperties();
+        foreach (var property in properties)
         {
             if (property.GetCustomAttribute<OutputAttribute>() is { } attribute)
             {
                 outputs.Add(OutputDescriptor.FromProperty(property, attribute));
             }
+        }
+
+        // Beside other outputs, a property of this type is the response, marked or not.
+        if (trigger is HttpTriggerAttribute && outputs.Count > 0 && !outputs.Any(output => output.IsHttp) && Array.Find(properties, property => property.PropertyType == typeof(HttpResponseData)) is { } response)
+        {
+            outputs.Add(OutputDescriptor.FromProperty(response, new HttpResultAttribute()));
         }
 
         if (trigger is HttpTriggerAttribute && outputs.Count == 0)

@@ -34,17 +34,20 @@ internal sealed class FunctionEndpoints(IReadOnlyList<FunctionDescriptor> functi
         }
     }
 
-    private static FunctionContext ContextOf(FunctionDescriptor function, HttpContext context, Envelope? envelope) => new()
+    private static FunctionContext ContextOf(FunctionDescriptor function, HttpContext context, Envelope? envelope, HttpContext? http) => new()
     {
-        FunctionName = function.Name,
+        FunctionDefinition = function.Definition,
         InvocationId = context.Request.Headers[InvocationIdHeader].ToString() is { Length: > 0 } id ? id : context.TraceIdentifier,
         CancellationToken = context.RequestAborted,
         InstanceServices = context.RequestServices,
-        BindingData = envelope?.Metadata ?? new Dictionary<string, JsonElement>(),
+        Metadata = envelope?.Metadata ?? new Dictionary<string, JsonElement>(),
+        BindingContext = new BindingContext(envelope?.Metadata.ToDictionary(entry => entry.Key, entry => (object?)EnvelopeValue.Text(entry.Value), StringComparer.OrdinalIgnoreCase) ?? []),
+        RetryContext = envelope?.Metadata.TryGetValue("RetryContext", out var retry) == true ? EnvelopeValue.Unwrap(retry).Deserialize<RetryContext>() : null,
+        Http = http,
     };
 
     private async Task RunRawAsync(FunctionInvoker invoker, HttpContext context) =>
-        await RunHttpAsync(invoker, ContextOf(invoker.Function, context, null), context);
+        await RunHttpAsync(invoker, ContextOf(invoker.Function, context, null, context), context);
 
     private async Task RunEnvelopeAsync(FunctionInvoker invoker, HttpContext context)
     {
@@ -54,16 +57,15 @@ internal sealed class FunctionEndpoints(IReadOnlyList<FunctionDescriptor> functi
         {
             var envelope = await Envelope.ReadAsync(context.Request.Body, context.RequestAborted);
             var trigger = envelope.Trigger(function.TriggerParameter.Name!);
-            var functionContext = ContextOf(function, context, envelope);
             if (function.HttpTrigger is null)
             {
-                var returned = await invoker.InvokeAsync(new Invocation(functionContext, null, trigger));
+                var returned = await invoker.InvokeAsync(new Invocation(ContextOf(function, context, envelope, null), null, trigger));
                 AddOutputs(function, returned, answer, null);
             }
             else
             {
                 var inner = EnvelopeHttpContext.Create(trigger, context);
-                var returned = await RunHttpAsync(invoker, functionContext, inner);
+                var returned = await RunHttpAsync(invoker, ContextOf(function, context, envelope, inner), inner);
                 AddOutputs(function, returned, answer, EnvelopeHttpContext.ToOutput(inner));
             }
         }

@@ -56,6 +56,11 @@ internal sealed class FunctionInvoker
             return static invocation => new(invocation.Request);
         }
 
+        if (type == typeof(HttpRequestData))
+        {
+            return static invocation => new(new HttpRequestData(invocation.Request!, invocation.Context));
+        }
+
         if (type == typeof(CancellationToken))
         {
             return static invocation => new(invocation.Context.CancellationToken);
@@ -73,7 +78,9 @@ internal sealed class FunctionInvoker
                 : invocation => ReadBodyAsync(invocation.Request!, type);
         }
 
-        return invocation => new(ByName(invocation, name, type));
+        return parameter.IsDefined(typeof(FromBodyAttribute)) || parameter.IsDefined(typeof(Microsoft.AspNetCore.Mvc.FromBodyAttribute))
+            ? invocation => ReadBodyAsync(invocation.Request!, type)
+            : invocation => new(ByName(invocation, name, type));
     }
 
     /// <summary>A route value, or an entry of the trigger's metadata, by the parameter's name.</summary>
@@ -84,7 +91,7 @@ internal sealed class FunctionInvoker
             return routed is null || type == typeof(string) ? routed?.ToString() : JsonSerializer.Deserialize(JsonSerializer.Serialize(routed.ToString()), type, _json);
         }
 
-        return invocation.Context.BindingData.TryGetValue(name, out var value) ? EnvelopeValue.Read(value, type, _json) : null;
+        return invocation.Context.Metadata.TryGetValue(name, out var value) ? EnvelopeValue.Read(value, type, _json) : null;
     }
 
     private async ValueTask<object?> ReadBodyAsync(HttpRequest request, Type type)

@@ -7,21 +7,45 @@ using Platform.Jobs;
 
 namespace Platform.Functions.Hosting;
 
-/// <summary>Makes a web application a custom handler of a Functions host.</summary>
-internal static class FunctionsApplication
+/// <summary>Makes a program a custom handler of a Functions host.</summary>
+public static class FunctionsApplication
 {
     /// <summary>The host's own limit, so that this process never refuses what the host let in.</summary>
     private const long MaxRequestBodyBytes = 104_857_600;
 
+    /// <summary>What the program says where nobody runs it as a handler.</summary>
+    internal const string NoHost = "FUNCTIONS_CUSTOMHANDLER_PORT is not set: this program is the handler of a Functions host. Run 'platform host', or 'func start' in this program's folder.";
+
+    /// <summary>Begins a program of functions: those of the entry assembly.</summary>
+    /// <remarks>With the arguments <c>--emit-functions FOLDER</c>, by which the build writes <c>host.json</c> and each <c>function.json</c>, the process does that and ends. Without a Functions host above it, it says so and ends.</remarks>
+    public static FunctionsApplicationBuilder CreateBuilder(string[] args)
+    {
+        var assembly = Assembly.GetEntryAssembly()!;
+        if (args is ["--emit-functions", var folder])
+        {
+            FunctionAppWriter.Write(assembly, folder);
+            Environment.Exit(0);
+        }
+
+        if (HandlerPort() is { } port)
+        {
+            return new FunctionsApplicationBuilder(args, assembly, port);
+        }
+
+        Console.Error.WriteLine(NoHost);
+        Environment.Exit(2);
+        throw new InvalidOperationException(NoHost);
+    }
+
     /// <summary>The port on which the host expects this process; null if no Functions host started it.</summary>
-    public static int? HandlerPort()
+    internal static int? HandlerPort()
     {
         var port = Environment.GetEnvironmentVariable("FUNCTIONS_CUSTOMHANDLER_PORT") ?? Environment.GetEnvironmentVariable("FUNCTIONS_HTTPWORKER_PORT");
         return int.TryParse(port, out var number) ? number : null;
     }
 
     /// <summary>Adds the functions of <paramref name="assembly"/> and binds the server to <paramref name="port"/> of the loopback address.</summary>
-    public static WebApplicationBuilder AddFunctions(this WebApplicationBuilder builder, Assembly assembly, int port)
+    internal static WebApplicationBuilder AddFunctions(this WebApplicationBuilder builder, Assembly assembly, int port)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -40,7 +64,7 @@ internal static class FunctionsApplication
     }
 
     /// <summary>Maps every function; anything else is 404, which a host takes as a sign of life.</summary>
-    public static void MapFunctions(this WebApplication app, int port)
+    internal static void MapFunctions(this WebApplication app, int port)
     {
         var endpoints = app.Services.GetRequiredService<FunctionEndpoints>();
         endpoints.Map(app, RoutePrefix(AppContext.BaseDirectory));

@@ -17,6 +17,8 @@ internal static class HttpResponseWriter
                 return Task.CompletedTask;
             case null:
                 return Task.CompletedTask;
+            case HttpResponseData response:
+                return response.WriteToAsync(context);
             case IResult result:
                 return result.ExecuteAsync(context);
             case IActionResult result:

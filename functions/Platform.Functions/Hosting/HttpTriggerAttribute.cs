@@ -15,7 +15,7 @@ public enum AuthorizationLevel
     Admin,
 }
 
-/// <summary>Runs the function for each HTTP request on its route. The parameter is the <see cref="HttpRequest"/>, or a type that is read from the JSON body.</summary>
+/// <summary>Runs the function for each HTTP request on its route. The parameter is the <see cref="HttpRequest"/>, <see cref="HttpRequestData"/>, or a type that is read from the JSON body.</summary>
 /// <param name="level">Who may call; the host checks it.</param>
 /// <param name="methods">Verbs that the function answers; all if none is given.</param>
 [AttributeUsage(AttributeTargets.Parameter)]

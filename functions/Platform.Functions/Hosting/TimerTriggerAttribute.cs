@@ -37,7 +37,7 @@ public sealed record TimerInfo
 }
 
 /// <summary>A schedule's kept status.</summary>
-/// <param name="Last">Last run.</param>
-/// <param name="Next">Next run.</param>
-/// <param name="LastUpdated">When the status was written.</param>
-public sealed record ScheduleStatus(DateTimeOffset Last, DateTimeOffset Next, DateTimeOffset LastUpdated);
+/// <param name="Last">Last run, UTC.</param>
+/// <param name="Next">Next run, UTC.</param>
+/// <param name="LastUpdated">When the status was written, UTC.</param>
+public sealed record ScheduleStatus(DateTime Last, DateTime Next, DateTime LastUpdated);
