@@ -13,6 +13,7 @@ namespace Platform.DataPlane.ObjectStorage;
 public sealed class DirectoryObjectStorage : IObjectStorage
 {
     private const string UploadFolder = ".uploads~";
+    private const int LongestName = 255;
     private static readonly TimeSpan UploadLifetime = TimeSpan.FromDays(1);
     private static long _lastWriteTicks;
 
@@ -99,16 +100,15 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             {
                 await CheckAsync(key, condition, cancellationToken);
                 var path = PathOf(key);
-                var folder = Path.GetDirectoryName(path)!;
-                CreateFolder(folder);
-                File.Move(upload, path, overwrite: true);
-                Posix.SyncFolder(folder);
+                Place(upload, path);
                 return Describe(key, length, File.GetLastWriteTimeUtc(path)).ETag;
             }
         }
         catch (Exception cause) when (cause is (IOException or UnauthorizedAccessException) and not StorageException)
         {
-            throw Directory.Exists(PathOf(key))
+            throw key.Split('/').Any(segment => segment.Length > LongestName)
+                ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: a directory takes {LongestName} characters between two slashes at most.", cause)
+                : Directory.Exists(PathOf(key))
                 ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: there are objects below '{key}/'. A directory cannot hold both.", cause)
                 : StorageException.From(cause, $"Object '{key}' cannot be written to {_root}");
         }
@@ -166,7 +166,22 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             }
 
             File.Delete(path);
-            Posix.SyncFolder(Path.GetDirectoryName(path)!);
+            var folder = Path.GetDirectoryName(path)!;
+            try
+            {
+                Posix.SyncFolder(folder);
+            }
+            catch (IOException cause) when (IsAbsent(cause))
+            {
+                // Whoever deleted the last object in it deleted the folder too.
+            }
+
+            // A folder that holds nothing must not stand in the way of an object with its name.
+            while (folder.Length > _root.Length && TryDeleteEmpty(folder))
+            {
+                folder = Path.GetDirectoryName(folder)!;
+            }
+
             return true;
         }
     }
@@ -232,6 +247,58 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             {
                 return new DateTime(next, DateTimeKind.Utc);
             }
+        }
+    }
+
+    /// <summary>Renames an upload into place. A folder on the way may be deleted meanwhile by whoever deleted the last object in it; then it is made anew.</summary>
+    private static void Place(string upload, string path)
+    {
+        const int Tries = 100;
+
+        // What .NET makes of a folder that another made, and a third deleted, between its call to make it and its look at why that failed.
+        const int AlreadyExists = 17;
+        var folder = Path.GetDirectoryName(path)!;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                CreateFolder(folder);
+                if (Directory.Exists(path))
+                {
+                    TryDeleteEmpty(path);
+                }
+
+                File.Move(upload, path, overwrite: true);
+                Posix.SyncFolder(folder);
+                return;
+            }
+            catch (IOException cause) when (attempt < Tries && (IsAbsent(cause) || cause.HResult == AlreadyExists))
+            {
+                // Once more.
+            }
+        }
+    }
+
+    /// <summary>True for ENOENT (2), which .NET has types for and <see cref="Posix"/> reports as the error number.</summary>
+    private static bool IsAbsent(IOException cause) => cause is DirectoryNotFoundException or FileNotFoundException || cause.HResult == 2;
+
+    /// <summary>Deletes a folder with no files in it.</summary>
+    /// <returns>False if there are files in it.</returns>
+    private static bool TryDeleteEmpty(string folder)
+    {
+        try
+        {
+            foreach (var inner in Directory.GetDirectories(folder))
+            {
+                TryDeleteEmpty(inner);
+            }
+
+            Directory.Delete(folder);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

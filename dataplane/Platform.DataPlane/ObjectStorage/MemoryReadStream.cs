@@ -1,7 +1,9 @@
 namespace Platform.DataPlane.ObjectStorage;
 
 /// <summary>Reads memory as a stream, without a copy of it.</summary>
-internal sealed class MemoryReadStream(ReadOnlyMemory<byte> bytes) : Stream
+/// <param name="bytes">The memory.</param>
+/// <param name="onRead">Called with every read: a sign that whoever takes the bytes is alive.</param>
+internal sealed class MemoryReadStream(ReadOnlyMemory<byte> bytes, Action? onRead = null) : Stream
 {
     private int _position;
 
@@ -24,6 +26,7 @@ internal sealed class MemoryReadStream(ReadOnlyMemory<byte> bytes) : Stream
         var count = Math.Min(buffer.Length, bytes.Length - _position);
         bytes.Span.Slice(_position, count).CopyTo(buffer);
         _position += count;
+        onRead?.Invoke();
         return count;
     }
 

@@ -1,10 +1,11 @@
 namespace Platform.DataPlane.ObjectStorage;
 
-/// <summary>An object as a stream, read in ranges under one ETag, so that a broken connection costs one range and a rewritten object is noticed.</summary>
+/// <summary>An object as a stream, read in ranges under one ETag, so that a broken connection costs one range and a rewritten object is noticed; at its end the bytes are compared with the object's checksum, if storage keeps one.</summary>
 internal sealed class RangedReadStream(IObjectStorage storage, ObjectInfo info) : Stream
 {
     private const int RangeBytes = 4 << 20;
 
+    private readonly ObjectChecksum.Running? _checksum = info.Checksum is { } checksum ? new(checksum.Algorithm) : null;
     private byte[] _range = [];
     private int _used;
     private long _next;
@@ -36,8 +37,14 @@ internal sealed class RangedReadStream(IObjectStorage storage, ObjectInfo info) 
             _range = _range.Length == length ? _range : new byte[length];
             _used = length;
             await storage.ReadAsync(info.Key, _next, _range, info.ETag, cancellationToken);
-            _used = 0;
+            _checksum?.Append(_range);
             _next += length;
+            if (_next == info.LengthBytes && _checksum is not null && _checksum.Current != info.Checksum)
+            {
+                throw new StorageException(StorageError.Corrupt, $"Object '{info.Key}' in {storage.Name}, ETag {info.ETag}: checksum {_checksum.Current}, storage keeps {info.Checksum}. The object, or what lies between, is damaged; publish it again.");
+            }
+
+            _used = 0;
         }
 
         var count = Math.Min(buffer.Length, _range.Length - _used);

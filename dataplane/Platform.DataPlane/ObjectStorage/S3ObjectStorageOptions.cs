@@ -1,6 +1,6 @@
 namespace Platform.DataPlane.ObjectStorage;
 
-/// <summary>Settings of an <see cref="S3ObjectStorage"/>. The defaults suit Ceph, MinIO and other servers with a path-style endpoint.</summary>
+/// <summary>Settings of an <see cref="S3ObjectStorage"/>. The defaults suit AWS, Ceph, MinIO and other servers with a path-style endpoint.</summary>
 public sealed record S3ObjectStorageOptions
 {
     /// <summary>The bucket; it must exist.</summary>
@@ -24,18 +24,33 @@ public sealed record S3ObjectStorageOptions
     /// <summary>True for <c>endpoint/bucket/key</c>, false for <c>bucket.endpoint/key</c>. Default true.</summary>
     public bool PathStyle { get; init; } = true;
 
-    /// <summary>True to send and check the SDK's checksum trailers, which AWS and MinIO take and most others refuse. Default false: then only where an operation demands one.</summary>
-    public bool Checksums { get; init; }
+    /// <summary>True to send the CRC32C of every body in a header and to compare what comes with the CRC32C or CRC-64/NVME that the server keeps, if it keeps one. Default true; servers that know no checksums ignore it.</summary>
+    public bool Checksums { get; init; } = true;
 
     /// <summary>True to send bodies in signed chunks. Default false, which every server takes.</summary>
     public bool ChunkEncoding { get; init; }
 
-    /// <summary>Bytes of a part of a multipart upload; objects up to this are put in one request. Default 16 MiB, 5 MiB to 5 GiB.</summary>
+    /// <summary>Bytes of a part of a multipart upload; objects up to this are put in one request. Default 16 MiB, 5 MiB to 1 GiB. More, where an object has too many parts otherwise.</summary>
     public long PartBytes { get; init; } = 16 << 20;
+
+    /// <summary>Keys that one page of a listing holds. Default 1000, 1 to 1000.</summary>
+    public int ListPageKeys { get; init; } = 1000;
 
     /// <summary>Tries of one request in all, with growing random pauses between. Default 4, at least 1.</summary>
     public int MaxTries { get; init; } = 4;
 
-    /// <summary>Longest wait for the next byte of an answer. Default 30 s.</summary>
+    /// <summary>Longest silence of the other side, in the middle of a body as well, before a request counts as failed. Default 30 s.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    internal S3ObjectStorageOptions Validated()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(Bucket);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTries, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(PartBytes, S3PartPlan.MinPartBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(PartBytes, 1L << 30);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ListPageKeys, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ListPageKeys, 1000);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(IdleTimeout, TimeSpan.Zero);
+        return this;
+    }
 }

@@ -18,7 +18,7 @@ public sealed class CephFixture : IAsyncLifetime
     /// <summary>Why there is none; null if it runs.</summary>
     public string? Missing { get; private set; }
 
-    public S3ObjectStorage Open(string prefix) => new(Options() with { Prefix = prefix });
+    public S3ObjectStorage Open(string prefix) => new(Options() with { Prefix = prefix, ListPageKeys = 7, PartBytes = 5 << 20 });
 
     public S3ObjectStorageOptions Options() => new()
     {

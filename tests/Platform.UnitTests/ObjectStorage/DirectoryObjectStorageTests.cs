@@ -32,6 +32,35 @@ public sealed class DirectoryObjectStorageTests : ObjectStorageConformance, IDis
     }
 
     [Fact]
+    public async Task Put_NameTooLongForADirectory_IsRefusedWithTheReason()
+    {
+        var error = await Assert.ThrowsAsync<StorageException>(() => Open().PutAsync($"a/{new string('x', 256)}", new byte[1], cancellationToken: Token));
+
+        Assert.Equal(StorageError.InvalidKey, error.Error);
+        Assert.Contains("255 characters", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task PutAndDelete_InOneFolderAtOnce_NeitherIsInTheWayOfTheOther()
+    {
+        var storage = Open();
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => Task.Run(
+            async () =>
+            {
+                for (var i = 0; i < 25; i++)
+                {
+                    await storage.PutAsync($"a/b/{worker}", new byte[worker + 1], cancellationToken: Token);
+                    Assert.True(await storage.DeleteAsync($"a/b/{worker}", Token));
+                }
+            },
+            Token)));
+
+        Assert.Empty(await List(storage, ""));
+        Assert.False(Directory.Exists(_folder["objects/a"]));
+    }
+
+    [Fact]
     public async Task List_ForeignFiles_AreListedIfTheirNameIsAKey()
     {
         var storage = Open();

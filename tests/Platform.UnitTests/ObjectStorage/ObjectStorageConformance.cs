@@ -155,6 +155,88 @@ public abstract class ObjectStorageConformance
     }
 
     [Fact]
+    public async Task List_MoreThanAPage_GivesEveryKeyOnceAndInOrder()
+    {
+        var storage = Open();
+        var keys = Enumerable.Range(0, 23).Select(i => $"p/{i * 7919 % 100:d2}").ToList();
+        await Task.WhenAll(keys.Select(key => storage.PutAsync(key, new byte[1], cancellationToken: Token)));
+
+        Assert.Equal(keys.Order(StringComparer.Ordinal), (await List(storage, "p/")).Select(item => item.Key));
+    }
+
+    [Fact]
+    public async Task AnyCall_OddKeys_AreKeysLikeOthers()
+    {
+        var storage = Open();
+        string[] keys = ["a=b", "-", ".hidden", "...", "a/..b", "a/.b/c=", "a/b.", "a-/x", "a.d/x", "a_", string.Join('/', Enumerable.Repeat("0123456789abcde", 31)) + "/0123456789abcdef"];
+        foreach (var key in keys)
+        {
+            await storage.PutAsync(key, System.Text.Encoding.UTF8.GetBytes(key), cancellationToken: Token);
+        }
+
+        foreach (var key in keys)
+        {
+            var read = new byte[key.Length];
+            await storage.ReadAsync(key, 0, read, cancellationToken: Token);
+            Assert.Equal(key, System.Text.Encoding.UTF8.GetString(read));
+            Assert.Equal(key.Length, (await storage.HeadAsync(key, Token))!.LengthBytes);
+        }
+
+        Assert.Equal(keys.Order(StringComparer.Ordinal), (await List(storage, "")).Select(item => item.Key));
+        foreach (var key in keys)
+        {
+            Assert.True(await storage.DeleteAsync(key, Token));
+        }
+
+        Assert.Empty(await List(storage, ""));
+    }
+
+    [Fact]
+    public async Task Read_NoBytes_StillAsksForTheObject()
+    {
+        var storage = Open();
+        var etag = await storage.PutAsync("k", new byte[3], cancellationToken: Token);
+
+        await storage.ReadAsync("k", 3, Memory<byte>.Empty, etag, Token);
+
+        Assert.Equal(StorageError.Truncated, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 4, Memory<byte>.Empty, cancellationToken: Token))).Error);
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 0, Memory<byte>.Empty, "other", Token))).Error);
+        Assert.Equal(StorageError.NotFound, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("none", 0, Memory<byte>.Empty, cancellationToken: Token))).Error);
+    }
+
+    [Fact]
+    public async Task Put_LargeStreams_ManyAtOnce_AreWrittenWhole()
+    {
+        var storage = Open();
+        var lengths = new[] { (5 << 20) - 1, 5 << 20, (11 << 20) + 17 };
+
+        var etags = await Task.WhenAll(lengths.Select((length, i) => storage.PutAsync($"big-{i}", new OneWayStream(Pattern.Bytes(length)), cancellationToken: Token)));
+
+        for (var i = 0; i < lengths.Length; i++)
+        {
+            var read = new byte[lengths[i]];
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(quarter =>
+            {
+                var (first, last) = ((long)read.Length * quarter / 4, (long)read.Length * (quarter + 1) / 4);
+                return storage.ReadAsync($"big-{i}", first, read.AsMemory((int)first, (int)(last - first)), etags[i], Token);
+            }));
+            Assert.Equal(Pattern.Bytes(lengths[i]), read);
+        }
+    }
+
+    [Fact]
+    public async Task Delete_LastObjectBelowAName_FreesTheName()
+    {
+        var storage = Open();
+        await storage.PutAsync("a/b/c", new byte[3], cancellationToken: Token);
+        await storage.DeleteAsync("a/b/c", Token);
+
+        await storage.PutAsync("a", new byte[4], cancellationToken: Token);
+
+        Assert.Equal(4, (await storage.HeadAsync("a", Token))!.LengthBytes);
+    }
+
+    [Fact]
     public async Task Delete_RemovesTheObject()
     {
         var storage = Open();
