@@ -57,6 +57,7 @@ builder.Services.AddSingleton<IJobHandler, BatchInferHandler>();
 builder.Services.AddSingleton<AttemptLogs>();
 builder.Services.AddSingleton<AttemptRunner>();
 builder.Services.AddSingleton<JobRuns>();
+builder.Services.AddSingleton<JobLeftovers>();
 builder.Services.AddSingleton<NodePicture>();
 
 // Stopped in the opposite order: heartbeats say that the node drains, then jobs are let go.

@@ -22,6 +22,9 @@ namespace Platform.Control;
 [JsonSerializable(typeof(List<ModelStatus>))]
 [JsonSerializable(typeof(EnsureReplicaRequest))]
 [JsonSerializable(typeof(ReplicaAnswer))]
+[JsonSerializable(typeof(ReleaseAnswer))]
+[JsonSerializable(typeof(TidyAnswer))]
+[JsonSerializable(typeof(ModelSweep))]
 [JsonSerializable(typeof(JobRecord))]
 [JsonSerializable(typeof(JobIndexDirectory))]
 internal sealed partial class ControlJson : JsonSerializerContext;

@@ -47,4 +47,8 @@ public sealed class ControlOptions
     /// <summary>How long the choice of a node for a cold model holds while no heartbeat confirms it. Default 30 s, 1 s to 10 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan ReplicaHold { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A replica without a call for this long leaves memory at the next sweep; the NVMe tier keeps its bytes near. Default 15 min, 0 (never) to 30 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "30.00:00:00")]
+    public TimeSpan ReplicaIdle { get; set; } = TimeSpan.FromMinutes(15);
 }

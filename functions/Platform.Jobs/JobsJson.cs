@@ -28,4 +28,7 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(ReplicaAnswer))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(InferenceError))]
+[JsonSerializable(typeof(ReleaseAnswer))]
+[JsonSerializable(typeof(TidyAnswer))]
+[JsonSerializable(typeof(ModelSweep))]
 public sealed partial class JobsJson : JsonSerializerContext;

@@ -33,6 +33,12 @@ public static class Routes
     /// <summary>Worker: <c>PUT</c> a <see cref="ModelManifest"/> at <c>models/{name}</c> to load it; 202 at once, or 200 when ready with <c>?wait=true</c>. <c>DELETE</c> drops it from memory and tier.</summary>
     public static string WorkerModel(string model) => $"models/{model}";
 
+    /// <summary>Worker: <c>POST</c> with <c>?idle=</c> seconds takes a model out of memory if it has not been used for that long; answered by a <see cref="ReleaseAnswer"/>.</summary>
+    public static string WorkerModelRelease(string model) => $"models/{model}/release";
+
+    /// <summary>Worker: <c>POST</c> deletes results and parts that the attempts of an ended job left, but for the result of <c>?keep=</c> token; answered by a <see cref="TidyAnswer"/>.</summary>
+    public static string WorkerTidyJob(string jobId) => $"jobs/{jobId}/tidy";
+
     /// <summary>Worker: <c>POST</c> a <see cref="RunJobRequest"/>.</summary>
     public const string WorkerRunJob = "jobs/run";
 

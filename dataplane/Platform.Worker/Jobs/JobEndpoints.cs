@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Platform.Jobs;
 using Platform.Worker.Http;
@@ -10,6 +11,7 @@ internal static class JobEndpoints
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPost(Routes.WorkerRunJob, RunAsync);
+        routes.MapPost(Routes.WorkerTidyJob("{jobId}"), TidyAsync);
         routes.MapGet("jobs/{jobId}/logs/{attempt:int}", ReadLogAsync);
     }
 
@@ -33,6 +35,19 @@ internal static class JobEndpoints
         return runs.TryStart(request) is { } declined
             ? Results.Json(declined, JobsJson.Default.Problem, Problem.ContentType, declined.Status)
             : Results.Accepted();
+    }
+
+    private static async Task<IResult> TidyAsync(HttpContext context, string jobId, JobLeftovers leftovers)
+    {
+        if (!Names.IsJobId(jobId))
+        {
+            throw new RequestException(ErrorCodes.InvalidRequest, $"'{jobId}' is not a job id; expected {Names.JobIdRule}.");
+        }
+
+        var keep = context.Request.Query["keep"].ToString();
+        return keep.Length == 0 || long.TryParse(keep, NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            ? Results.Json(await leftovers.DeleteAsync(jobId, keep.Length == 0 ? null : long.Parse(keep, CultureInfo.InvariantCulture), context.RequestAborted), JobsJson.Default.TidyAnswer)
+            : throw new RequestException(ErrorCodes.InvalidRequest, $"'keep' is '{keep}'; expected a fencing token.");
     }
 
     private static async Task<IResult> ReadLogAsync(HttpContext context, string jobId, int attempt, AttemptLogs logs)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Platform.Jobs;
 using Platform.Worker.Http;
@@ -11,6 +12,7 @@ internal static class ModelEndpoints
     {
         routes.MapPut(Routes.WorkerModel("{model}"), LoadAsync);
         routes.MapDelete(Routes.WorkerModel("{model}"), DropAsync);
+        routes.MapPost(Routes.WorkerModelRelease("{model}"), Release);
     }
 
     private static async Task<IResult> LoadAsync(HttpContext context, string model, ResidentModels models)
@@ -38,6 +40,14 @@ internal static class ModelEndpoints
 
         await models.DropAsync(model, context.RequestAborted);
         return Results.NoContent();
+    }
+
+    private static IResult Release(HttpContext context, string model, ResidentModels models)
+    {
+        var text = context.Request.Query["idle"].ToString();
+        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds <= TimeSpan.FromDays(365).TotalSeconds
+            ? Results.Json(new ReleaseAnswer(models.ReleaseIdle(model, TimeSpan.FromSeconds(seconds))), JobsJson.Default.ReleaseAnswer)
+            : throw new RequestException(ErrorCodes.InvalidRequest, $"'idle' is '{text}'; expected seconds.");
     }
 
     private static async Task<ModelManifest> ReadAsync(HttpContext context, string model)

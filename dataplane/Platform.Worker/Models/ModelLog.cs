@@ -16,4 +16,7 @@ internal static partial class ModelLog
 
     [LoggerMessage(404, LogLevel.Information, "Model {Model} is dropped on request.")]
     public static partial void Dropped(ILogger logger, string model);
+
+    [LoggerMessage(405, LogLevel.Information, "Model {Model} leaves memory after {IdleSeconds:0} s without a call; the tier keeps it.")]
+    public static partial void Released(ILogger logger, string model, double idleSeconds);
 }

@@ -84,6 +84,25 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         using var lease = await AcquireAsync(manifest, CancellationToken.None);
     }
 
+    /// <summary>Takes a model out of memory if nobody holds it and nobody has used it for <paramref name="idle"/>; the NVMe tier keeps it. True if it left.</summary>
+    public bool ReleaseIdle(string name, TimeSpan idle)
+    {
+        lock (_lock)
+        {
+            if (!_models.TryGetValue(name, out var model) || model.Holders > 0 || !model.Load.IsCompleted || time.GetElapsedTime(model.LastUsed) < idle)
+            {
+                return false;
+            }
+
+            ModelLog.Released(logger, name, time.GetElapsedTime(model.LastUsed).TotalSeconds);
+            _models.Remove(name);
+            Retire(model);
+        }
+
+        changes.Tell();
+        return true;
+    }
+
     /// <summary>Takes a model out of memory, once its last call is done, and out of the NVMe tier.</summary>
     public async Task DropAsync(string name, CancellationToken cancellationToken)
     {

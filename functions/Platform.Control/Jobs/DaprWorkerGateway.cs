@@ -4,7 +4,7 @@ using Platform.Jobs;
 
 namespace Platform.Control.Jobs;
 
-/// <summary>Offers jobs through service invocation.</summary>
+/// <summary>Reaches workers through service invocation.</summary>
 internal sealed class DaprWorkerGateway(DaprInvoker dapr, TimeProvider time, IOptions<ControlOptions> options) : IWorkerGateway
 {
     public async Task<RunAnswer> OfferAsync(string worker, RunJobRequest request, CancellationToken cancellationToken)
@@ -23,6 +23,20 @@ internal sealed class DaprWorkerGateway(DaprInvoker dapr, TimeProvider time, IOp
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
             return new RunAnswer(false, $"{worker} did not answer within {options.Value.AcceptTimeout}");
+        }
+    }
+
+    public async Task<TidyAnswer?> TidyAsync(string worker, string jobId, long? keepToken, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(options.Value.AcceptTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            return await dapr.InvokeMethodAsync(HttpMethod.Post, worker, $"{Routes.WorkerTidyJob(jobId)}?keep={keepToken}", JobsJson.Default.TidyAnswer, either.Token);
+        }
+        catch (Exception fault) when (fault is DaprInvocationException || timeout.IsCancellationRequested)
+        {
+            return null;
         }
     }
 }

@@ -18,6 +18,9 @@ internal interface IJobActor : IActor
     /// <summary>Ends the job on the user's word; nothing happens if it has ended. Null if there is no such job.</summary>
     Task<JobStatus?> Cancel();
 
+    /// <summary>Has a worker delete what attempts of the ended job left in object storage. Null if the job is unknown, goes on, or no worker could do it now.</summary>
+    Task<TidyAnswer?> Tidy();
+
     /// <summary>A worker is about to begin; it must not before this is accepted.</summary>
     Task<LeaseAnswer> Started(LeaseReport report);
 

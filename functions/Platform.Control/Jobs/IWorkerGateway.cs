@@ -2,11 +2,14 @@ using Platform.Jobs;
 
 namespace Platform.Control.Jobs;
 
-/// <summary>Sends a lease to a worker.</summary>
+/// <summary>Sends leases to workers, and has them clean up.</summary>
 internal interface IWorkerGateway
 {
     /// <summary>Offers the job. Never throws for a worker that declines, answers nonsense or is not there: those are answers.</summary>
     Task<RunAnswer> OfferAsync(string worker, RunJobRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Has the worker delete what the attempts of an ended job left, but for the result of <paramref name="keepToken"/>. Null if it could not.</summary>
+    Task<TidyAnswer?> TidyAsync(string worker, string jobId, long? keepToken, CancellationToken cancellationToken);
 }
 
 /// <summary>What a worker said to an offered job.</summary>

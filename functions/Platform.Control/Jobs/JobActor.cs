@@ -79,6 +79,22 @@ internal sealed class JobActor(
         return (JobTransitions.IsTerminal(job.State) ? job : await EndAsync(JobMoves.Cancel(job, time.GetUtcNow()))).ToStatus(Store.Spec);
     }
 
+    public async Task<TidyAnswer?> Tidy()
+    {
+        if (await Store.LoadAsync() is not { } job || !JobTransitions.IsTerminal(job.State) || nodes.Views().FirstOrDefault(node => node.Alive) is not { } node)
+        {
+            return null;
+        }
+
+        var answer = await workers.TidyAsync(node.Worker, JobId, job.State == JobState.Succeeded ? job.Attempts[^1].Token : null, CancellationToken.None);
+        if (answer is { Objects: > 0 })
+        {
+            JobLog.Tidied(logger, JobId, answer.Objects, answer.LengthBytes);
+        }
+
+        return answer;
+    }
+
     public async Task<LeaseAnswer> Started(LeaseReport report)
     {
         var job = await Store.LoadAsync();

@@ -34,6 +34,9 @@ internal static partial class JobLog
     [LoggerMessage(209, LogLevel.Warning, "Job {JobId} could not be recorded in the index, the next check does it: {Reason}")]
     public static partial void NotIndexed(ILogger logger, string jobId, string reason);
 
+    [LoggerMessage(212, LogLevel.Information, "Job {JobId}: {Objects} object(s) of {LengthBytes} bytes that its attempts had left are deleted.")]
+    public static partial void Tidied(ILogger logger, string jobId, int objects, long lengthBytes);
+
     [LoggerMessage(211, LogLevel.Information, "{Count} job(s) waited in the process before.")]
     public static partial void FoundWaiting(ILogger logger, int count);
 

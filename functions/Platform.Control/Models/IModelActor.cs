@@ -17,4 +17,7 @@ internal interface IModelActor : IActor
 
     /// <summary>Names the worker that serves the model. Callers that come together get the same worker, so that a cold model is loaded once.</summary>
     Task<ReplicaAnswer> EnsureReplica(EnsureReplicaRequest request);
+
+    /// <summary>Has nodes take replicas out of memory that nobody has called for long, or, if the model is not published, drop what they have of it.</summary>
+    Task<ModelSweep> Sweep();
 }

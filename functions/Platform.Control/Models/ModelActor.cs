@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using Platform.Control.Nodes;
 using Platform.Control.Placement;
@@ -93,15 +94,63 @@ internal sealed class ModelActor(
         return new ReplicaAnswer(worker, manifest, decision.Reason);
     }
 
+    public async Task<ModelSweep> Sweep()
+    {
+        using var timeout = new CancellationTokenSource(CallTimeout, time);
+        if (await Get() is not null)
+        {
+            return new ModelSweep(true, await ReleaseIdleAsync(timeout.Token), []);
+        }
+
+        // A turn of this very actor: nothing can be published between the look and the drop.
+        var holders = Holders();
+        await Index().InvokeMethodAsync(nameof(IModelIndexActor.Remove), Id.Value, ControlJson.Default.String, timeout.Token);
+        await DropReplicasAsync(timeout.Token);
+        return new ModelSweep(false, [], holders);
+    }
+
+    private async Task<IReadOnlyList<string>> ReleaseIdleAsync(CancellationToken cancellationToken)
+    {
+        var idle = options.Value.ReplicaIdle;
+        if (idle == TimeSpan.Zero)
+        {
+            return [];
+        }
+
+        var released = new List<string>();
+        foreach (var node in nodes.Views().Where(node => node.Alive && node.ResidencyOf(Id.Value) == ModelResidency.Ready))
+        {
+            try
+            {
+                var answer = await dapr.InvokeMethodAsync(HttpMethod.Post, node.Worker, $"{Routes.WorkerModelRelease(Id.Value)}?idle={idle.TotalSeconds.ToString(CultureInfo.InvariantCulture)}", ControlJson.Default.ReleaseAnswer, cancellationToken);
+                if (answer.Released)
+                {
+                    ModelLog.Released(logger, Id.Value, node.Worker, idle);
+                    released.Add(node.Worker);
+                }
+            }
+            catch (Exception fault) when (fault is DaprException or OperationCanceledException)
+            {
+                ModelLog.NotDropped(logger, Id.Value, node.Worker, fault.Message);
+            }
+        }
+
+        // The next cold call may go anywhere again.
+        _held = released.Count > 0 ? null : _held;
+        return released;
+    }
+
+    private List<string> Holders() => [.. nodes.Views()
+        .Where(node => node.Alive && (node.ResidencyOf(Id.Value) != ModelResidency.Absent || node.Heartbeat.CachedBytes.ContainsKey(Id.Value)))
+        .Select(node => node.Worker)];
+
     private PlacementDecision Choose(ModelManifest manifest, EnsureReplicaRequest request)
     {
         var held = _held is { } choice && time.GetElapsedTime(choice.At) < options.Value.ReplicaHold ? choice.Worker : null;
         return ReplicaPlacementPolicy.Choose(manifest, nodes.Views(), request.Avoid, held);
     }
 
-    private Task DropReplicasAsync(CancellationToken cancellationToken) => Task.WhenAll(nodes.Views()
-        .Where(node => node.Alive && (node.ResidencyOf(Id.Value) != ModelResidency.Absent || node.Heartbeat.CachedBytes.ContainsKey(Id.Value)))
-        .Select(node => DropAsync(node.Worker, cancellationToken)));
+    private Task DropReplicasAsync(CancellationToken cancellationToken) => Task.WhenAll(Holders().Select(worker => DropAsync(worker, cancellationToken)));
 
     private async Task DropAsync(string worker, CancellationToken cancellationToken)
     {

@@ -16,4 +16,7 @@ internal static partial class ModelLog
 
     [LoggerMessage(304, LogLevel.Warning, "Model {Model} could not be dropped on {Worker}, which evicts it in its own time: {Reason}")]
     public static partial void NotDropped(ILogger logger, string model, string worker, string reason);
+
+    [LoggerMessage(305, LogLevel.Information, "Model {Model} left the memory of {Worker}: no call for {Idle}.")]
+    public static partial void Released(ILogger logger, string model, string worker, TimeSpan idle);
 }

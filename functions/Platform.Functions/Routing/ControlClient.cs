@@ -24,6 +24,9 @@ internal sealed class ControlClient(ActorProxyFactory actors, TimeProvider time,
     /// <inheritdoc cref="DispatchJobAsync"/>
     public Task<JobStatus?> CancelJobAsync(string id, CancellationToken cancellationToken) => CallAsync(AppIds.JobActor, id, "Cancel", JobsJson.Default.JobStatus, cancellationToken);
 
+    /// <summary>Null if the job goes on, is unknown, or could not be cleaned up after now.</summary>
+    public Task<TidyAnswer?> TidyJobAsync(string id, CancellationToken cancellationToken) => CallAsync(AppIds.JobActor, id, "Tidy", JobsJson.Default.TidyAnswer, cancellationToken);
+
     public Task<JobList> ListJobsAsync(JobListRequest request, CancellationToken cancellationToken) =>
         CallAsync(AppIds.JobIndexActor, AppIds.IndexActorId, "List", request, JobsJson.Default.JobListRequest, JobsJson.Default.JobList, cancellationToken);
 
@@ -35,6 +38,8 @@ internal sealed class ControlClient(ActorProxyFactory actors, TimeProvider time,
 
     /// <inheritdoc cref="GetModelAsync"/>
     public Task<ModelManifest?> RemoveModelAsync(string model, CancellationToken cancellationToken) => CallAsync(AppIds.ModelActor, model, "Remove", JobsJson.Default.ModelManifest, cancellationToken);
+
+    public Task<ModelSweep?> SweepModelAsync(string model, CancellationToken cancellationToken) => CallAsync(AppIds.ModelActor, model, "Sweep", JobsJson.Default.ModelSweep, cancellationToken);
 
     public Task<ReplicaAnswer> EnsureReplicaAsync(string model, IReadOnlyList<string> avoid, CancellationToken cancellationToken) =>
         CallAsync(AppIds.ModelActor, model, "EnsureReplica", new EnsureReplicaRequest(avoid), JobsJson.Default.EnsureReplicaRequest, JobsJson.Default.ReplicaAnswer, cancellationToken);

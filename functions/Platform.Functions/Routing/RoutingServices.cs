@@ -1,4 +1,6 @@
 using Platform.Functions.Hosting;
+using Platform.Functions.Sweeping;
+using Platform.Jobs.Telemetry;
 
 namespace Platform.Functions.Routing;
 
@@ -20,6 +22,10 @@ internal static class RoutingServices
         services.AddSingleton<InferenceRouter>();
         services.AddSingleton<InferenceModels>();
         services.AddSingleton<NodeProxy>();
+        services.AddSingleton<JobSweep>();
+        services.AddSingleton<ModelSweeper>();
+        services.AddSingleton<SweepMetrics>();
+        services.AddSingleton(new PrometheusPage(SweepMetrics.MeterName));
         services.AddSingleton<IProblemMapper, SidecarProblems>();
         return services;
     }

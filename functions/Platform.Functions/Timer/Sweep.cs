@@ -1,32 +1,19 @@
 using Platform.Functions.Hosting;
-using Platform.Functions.Routing;
-using Platform.Jobs;
+using Platform.Functions.Sweeping;
 
 namespace Platform.Functions.Timer;
 
-/// <summary>Once a minute: nudges every job that has not ended, so that one whose reminder or message was lost goes on all the same.</summary>
-internal sealed class SweepFunction(ControlClient control)
+/// <summary>Once a minute: nudges jobs whose reminder or message was lost, takes idle replicas out of memory, deletes what nobody owns any more.</summary>
+internal sealed class SweepFunction(JobSweep jobs, ModelSweeper models, SweepMetrics metrics, ILogger<SweepFunction> logger)
 {
-    private const int PageSize = 500;
-    private static readonly JobState[] Open = [JobState.Queued, JobState.Placed, JobState.Running];
-
     [Function("Sweep")]
     public async Task Run([TimerTrigger("0 */1 * * * *")] TimerInfo timer, CancellationToken cancellationToken)
     {
-        foreach (var state in Open)
+        var swept = await jobs.RunAsync(cancellationToken) + await models.RunAsync(cancellationToken);
+        metrics.Add(swept);
+        if (swept.DidAnything)
         {
-            string? after = null;
-            do
-            {
-                var page = await control.ListJobsAsync(new JobListRequest(after, PageSize, state), cancellationToken);
-                foreach (var job in page.Jobs)
-                {
-                    await control.DispatchJobAsync(job.Id, cancellationToken);
-                }
-
-                after = page.Next;
-            }
-            while (after is not null);
+            logger.Swept(swept.Nudged, swept.Released, swept.Dropped, swept.ObjectsDeleted, swept.BytesDeleted, swept.Failures);
         }
     }
 }

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-
 namespace Platform.Local.Supervisor;
 
 /// <summary>Which program listens where. Every port is checked before anything starts, so that a taken one is one clear line and not a half-started platform.</summary>
@@ -41,13 +38,17 @@ internal sealed class PortPlan
             var port = chosen ?? (anyFree ? 0 : templated ?? 0);
             if (port == 0)
             {
-                port = AnyFree(taken);
+                do
+                {
+                    port = LoopbackPort.AnyFree();
+                }
+                while (port == functionsPort || appPorts.Values.Contains(port) || daprPorts.Values.Contains(port));
             }
             else if (taken.TryGetValue(port, out var other))
             {
                 throw new PlatformException($"Port {port} is given both to {other} and to {owner}. Choose another with {option}.", Cli.ExitCodes.Usage);
             }
-            else if (!IsFree(port))
+            else if (!LoopbackPort.IsFree(port))
             {
                 throw new PlatformException($"Port {port} ({owner}) is in use by another program. Choose another with {option}, or let every port be free with --any-ports.");
             }
@@ -75,32 +76,4 @@ internal sealed class PortPlan
     }
 
     private static int? Value(IReadOnlyDictionary<string, int> ports, string name) => ports.TryGetValue(name, out var port) ? port : null;
-
-    private static bool IsFree(int port)
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, port);
-        try
-        {
-            listener.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
-
-    private static int AnyFree(Dictionary<int, string> taken)
-    {
-        while (true)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            if (!taken.ContainsKey(port))
-            {
-                return port;
-            }
-        }
-    }
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using Platform.Local;
 
 namespace Platform.Benchmarks.Dispatch;
 
@@ -33,7 +32,7 @@ internal static class DispatchBenchmark
         try
         {
             using var peers = new Peers(folder);
-            var appPort = FreePort();
+            var appPort = LoopbackPort.AnyFree();
             await using var app = await BenchmarkApp.StartAsync(appPort);
             var (sidecar, sidecarPort) = await peers.StartSidecarAsync(appPort, resources);
             await UntilReadyAsync(sidecarPort);
@@ -63,13 +62,6 @@ internal static class DispatchBenchmark
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task MeasureHopsAsync(List<(string Name, double? Value, string Unit)> figures, int appPort, int sidecarPort, int? nginx, Process sidecar)

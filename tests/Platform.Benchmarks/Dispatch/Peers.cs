@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Platform.Local;
 
 namespace Platform.Benchmarks.Dispatch;
 
@@ -33,7 +34,7 @@ internal sealed partial class Peers(string folder) : IDisposable
             return null;
         }
 
-        var port = DispatchBenchmark.FreePort();
+        var port = LoopbackPort.AnyFree();
         var configuration = Path.Combine(folder, "nginx.conf");
         await File.WriteAllTextAsync(configuration, $$"""
             daemon off; worker_processes 1; pid {{folder}}/nginx.pid; error_log /dev/null;
@@ -58,7 +59,7 @@ internal sealed partial class Peers(string folder) : IDisposable
             return null;
         }
 
-        var port = DispatchBenchmark.FreePort();
+        var port = LoopbackPort.AnyFree();
         Start(redis, ["--port", port.ToString(), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
         await UntilOpenAsync(port);
         return port;

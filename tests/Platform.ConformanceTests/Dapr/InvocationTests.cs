@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Platform.Local;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -50,7 +51,7 @@ public sealed class InvocationTests
     {
         await using var cluster = await TestCluster.OpenAsync();
         using var dapr = await cluster.StartCallerAsync();
-        await cluster.StartSidecarAsync("down", TestCluster.FreePort());
+        await cluster.StartSidecarAsync("down", LoopbackPort.AnyFree());
 
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/invoke/nobody/method/x")).IsErrorAsync(500, "ERR_DIRECT_INVOKE");
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/invoke/down/method/x")).IsErrorAsync(500, "ERR_DIRECT_INVOKE");
@@ -225,7 +226,7 @@ public sealed class InvocationTests
     public async Task Health_WaitsForTheApp_OutboundDoesNot()
     {
         await using var cluster = await TestCluster.OpenAsync();
-        using var dapr = TestCluster.ClientOf(await cluster.StartSidecarAsync("late", TestCluster.FreePort()));
+        using var dapr = TestCluster.ClientOf(await cluster.StartSidecarAsync("late", LoopbackPort.AnyFree()));
 
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/healthz/outbound")).IsAsync(HttpStatusCode.NoContent);
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/healthz")).IsErrorAsync(500, "ERR_HEALTH_NOT_READY");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Platform.Local;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -16,7 +17,7 @@ public sealed class JavaScriptPeerTests
     {
         Assert.SkipWhen(MissingPart is not null, MissingPart ?? "");
         await using var cluster = await TestCluster.OpenAsync();
-        var port = TestCluster.FreePort();
+        var port = LoopbackPort.AnyFree();
         var sidecar = await cluster.StartSidecarAsync("js", port);
 
         var seen = await RunAsync(port, sidecar.HttpPort);

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Platform.Local;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -12,7 +13,7 @@ namespace Platform.ConformanceTests.Dapr;
 public sealed class KillTests : IAsyncLifetime
 {
     private readonly string _home = Directory.CreateTempSubdirectory("sidecar-").FullName;
-    private readonly int _appPort = TestCluster.FreePort();
+    private readonly int _appPort = LoopbackPort.AnyFree();
     private readonly ConcurrentDictionary<int, int> _delivered = new();
     private readonly ConcurrentDictionary<string, int> _reminded = new();
     private WebApplication? _app;

@@ -1,10 +1,9 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Platform.Dapr;
+using Platform.Local;
 using Platform.Local.Sidecar;
 
 namespace Platform.ConformanceTests.Dapr;
@@ -62,7 +61,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts an app and its sidecar, and waits until the sidecar has loaded the app's callbacks.</summary>
     public async Task<TestApp> StartAsync(string appId, Action<WebApplication>? map = null, Action<IServiceCollection>? services = null, Func<SidecarOptions, SidecarOptions>? change = null)
     {
-        var port = FreePort();
+        var port = LoopbackPort.AnyFree();
         var sidecar = await StartSidecarAsync(appId, port, change);
         var app = new TestApp(sidecar, port, map, services);
         _owned.Add(app);
@@ -85,13 +84,6 @@ internal sealed class TestCluster : IAsyncDisposable
         BaseAddress = new Uri($"http://127.0.0.1:{sidecar.HttpPort}/"),
         Timeout = TimeSpan.FromSeconds(30),
     };
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     public async ValueTask DisposeAsync()
     {

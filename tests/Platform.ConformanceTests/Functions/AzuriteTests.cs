@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Azure.Storage.Queues;
+using Platform.Local;
 
 namespace Platform.ConformanceTests.Functions;
 
@@ -22,7 +23,7 @@ public sealed class AzuriteTests : IAsyncLifetime
             return;
         }
 
-        var port = FreePort();
+        var port = LoopbackPort.AnyFree();
         _azurite = Process.Start(new ProcessStartInfo(program, ["--queueHost", "127.0.0.1", "--queuePort", $"{port}", "--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck"])
         {
             UseShellExecute = false,
@@ -88,13 +89,6 @@ public sealed class AzuriteTests : IAsyncLifetime
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append(Environment.GetEnvironmentVariable("AZURITE_BIN") ?? "");
         return folders.Where(folder => folder.Length > 0).Select(folder => Path.Combine(folder, "azurite-queue")).FirstOrDefault(File.Exists);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task<bool> AcceptsAsync(int port)

@@ -288,5 +288,45 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
 
     private static string CompletionAt(string worker) => $"invoke/{worker}/method/v1/completions";
 
+    [Fact]
+    public async Task Sweep_RunByHand_NudgesReleasesDropsAndTidiesThroughControl()
+    {
+        Nodes(("worker-0", "Ready"));
+        Sidecar.On("actors/ModelIndexActor/all/method/List", "[]");
+        Sidecar.On("actors/ModelActor/m/method/Sweep", """{"published":false,"released":[],"dropped":["worker-0"]}""");
+        Sidecar.On("actors/JobActor/open/method/Dispatch", "null");
+        Sidecar.On("actors/JobActor/left/method/Tidy", """{"objects":2,"lengthBytes":30}""");
+        Sidecar.On("actors/JobIndexActor/all/method/List", async context =>
+        {
+            var request = (await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted))!;
+            var rows = request["state"]?.ToString() switch
+            {
+                "Running" => """{"id":"open","kind":"k","state":"Running","attempts":1,"submittedAt":"2026-01-01T00:00:00Z"}""",
+                null => """{"id":"left","kind":"k","state":"Succeeded","attempts":2,"submittedAt":"2020-01-01T00:00:00Z","endedAt":"2020-01-01T00:00:00Z"},{"id":"neat","kind":"k","state":"Succeeded","attempts":1,"submittedAt":"2020-01-01T00:00:00Z","endedAt":"2020-01-01T00:00:00Z"}""",
+                _ => "",
+            };
+            await FakeSidecar.WriteAsync(context, $$"""{"jobs":[{{rows}}]}""");
+        });
+        await StartAsync();
+
+        for (var round = 1; round <= 2; round++)
+        {
+            using var accepted = await Client.PostAsJsonAsync("admin/functions/Sweep", new { input = "" }, Cancel);
+            Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+            while (!(await Client.GetStringAsync("metrics", Cancel)).Contains($"Platform_Functions_sweeps_total {round}", StringComparison.OrdinalIgnoreCase))
+            {
+                await Task.Delay(20, Cancel);
+            }
+        }
+
+        // The second sweep remembers that the job's leftovers are gone.
+        var metrics = await Client.GetStringAsync("metrics", Cancel);
+        Assert.Contains("kind=\"nudged\"} 2", metrics, StringComparison.Ordinal);
+        Assert.Contains("kind=\"dropped\"} 2", metrics, StringComparison.Ordinal);
+        Assert.Contains("kind=\"deleted\"} 2", metrics, StringComparison.Ordinal);
+        Assert.Contains("kind=\"failed\"} 0", metrics, StringComparison.Ordinal);
+        Assert.Single(Sidecar.Calls, call => call.EndsWith("Tidy", StringComparison.Ordinal));
+    }
+
     private Task<HttpResponseMessage> CompleteAsync(string body) => Client.PostAsync("v1/completions", Json(body), Cancel);
 }

@@ -1,11 +1,10 @@
-using System.Net;
-using System.Net.Sockets;
 using Platform.Dapr;
 using Platform.Dapr.Actors;
 using Platform.Dapr.Http;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Weights;
 using Platform.Jobs;
+using Platform.Local;
 using Platform.Local.Sidecar;
 using Platform.UnitTests.Engines;
 
@@ -129,8 +128,8 @@ internal sealed class PlatformUnderTest : IAsyncDisposable
 
     private async Task AddAsync(string appId, string project, string resources, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
     {
-        var port = FreePort();
-        _sidecarOptions[appId] = new SidecarOptions { AppId = appId, AppPort = port, HttpPort = FreePort(), ResourcesPaths = [resources] };
+        var port = LoopbackPort.AnyFree();
+        _sidecarOptions[appId] = new SidecarOptions { AppId = appId, AppPort = port, HttpPort = LoopbackPort.AnyFree(), ResourcesPaths = [resources] };
         _sidecars[appId] = await Cluster.StartAsync(_sidecarOptions[appId], cancellationToken);
         var environment = new Dictionary<string, string>(settings)
         {
@@ -164,14 +163,6 @@ internal sealed class PlatformUnderTest : IAsyncDisposable
 
         await Actors.CreateActorProxy(AppIds.ModelActor, Model)
             .InvokeMethodAsync("Publish", new ModelManifest { Name = Model, Files = files }, JobsJson.Default.ModelManifest, JobsJson.Default.ModelManifest, cancellationToken);
-    }
-
-    /// <summary>A port that nobody uses now. Sidecars are given a fixed one so that they can come back on it.</summary>
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string FindRepository()

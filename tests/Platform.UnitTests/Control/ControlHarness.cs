@@ -41,6 +41,9 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
     /// <summary>Leases that were offered, oldest first.</summary>
     public List<(string Worker, RunJobRequest Request)> Offers { get; } = [];
 
+    /// <summary>Ended jobs that a worker was asked to clean up after, with the token of the result to keep.</summary>
+    public List<(string Worker, string JobId, long? KeepToken)> Tidied { get; } = [];
+
     /// <summary>What workers answer; accepted by default.</summary>
     public Func<string, RunJobRequest, RunAnswer> AnswerOffer { get; set; } = (_, _) => new RunAnswer(true, "accepted");
 
@@ -138,6 +141,12 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
     {
         Offers.Add((worker, request));
         return Task.FromResult(AnswerOffer(worker, request));
+    }
+
+    Task<TidyAnswer?> IWorkerGateway.TidyAsync(string worker, string jobId, long? keepToken, CancellationToken cancellationToken)
+    {
+        Tidied.Add((worker, jobId, keepToken));
+        return Task.FromResult<TidyAnswer?>(new TidyAnswer(2, 30));
     }
 
     Task<ModelManifest?> IModelCatalog.FindAsync(string model, CancellationToken cancellationToken) => Task.FromResult(Model);

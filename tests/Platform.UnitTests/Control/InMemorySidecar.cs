@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Platform.UnitTests.Control;
 
-/// <summary>The actor part of a sidecar in memory: state and reminders, with a crash at any chosen write.</summary>
+/// <summary>The actor part of a sidecar in memory: state and reminders, with a crash at any chosen write; other apps answer as the test says.</summary>
 internal sealed class InMemorySidecar : HttpMessageHandler
 {
     private readonly Dictionary<string, string> _state = [];
@@ -23,10 +23,23 @@ internal sealed class InMemorySidecar : HttpMessageHandler
 
     public int StateValues => _state.Count;
 
+    /// <summary>Calls of other apps: verb, app and method with its query.</summary>
+    public List<string> Invocations { get; } = [];
+
+    /// <summary>What other apps answer, as JSON.</summary>
+    public Func<string, string> AnswerInvocation { get; set; } = _ => "null";
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         // /v1.0/actors/{type}/{id}/{state|reminders}[/{key}]
         var parts = request.RequestUri!.AbsolutePath.Split('/', StringSplitOptions.RemoveEmptyEntries).Select(Uri.UnescapeDataString).ToArray();
+        if (parts[1] == "invoke")
+        {
+            var call = $"{request.Method} {parts[2]} {string.Join('/', parts[4..])}{request.RequestUri.Query}";
+            Invocations.Add(call);
+            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(AnswerInvocation(call), Encoding.UTF8, "application/json") };
+        }
+
         var actor = $"{parts[2]}/{parts[3]}";
         if (request.Method == HttpMethod.Get)
         {

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Platform.DataPlane.ObjectStorage;
+using Platform.Local;
 
 namespace Platform.UnitTests.ObjectStorage;
 
@@ -38,9 +37,9 @@ public sealed class CephFixture : IAsyncLifetime
             return;
         }
 
-        _port = FreePort();
+        _port = LoopbackPort.AnyFree();
         await File.WriteAllTextAsync(_folder["start.sh"], Script());
-        var start = new ProcessStartInfo("bash", [_folder["start.sh"], _folder.Path, $"{_port}", $"{FreePort()}"]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("bash", [_folder["start.sh"], _folder.Path, $"{_port}", $"{LoopbackPort.AnyFree()}"]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
@@ -77,13 +76,6 @@ public sealed class CephFixture : IAsyncLifetime
         }
 
         _folder.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string Script() => """

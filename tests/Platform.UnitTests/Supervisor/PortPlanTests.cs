@@ -36,10 +36,7 @@ public sealed class PortPlanTests
     [Fact]
     public void Make_SamePortTwice_NamesBothPrograms()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
+        var port = LoopbackPort.AnyFree();
 
         var error = Assert.Throws<PlatformException>(() => PortPlan.Make(Template(), port, new Dictionary<string, int> { ["control"] = port }, None, anyFree: true));
 

@@ -130,6 +130,25 @@ public sealed class ResidentModelsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ReleaseIdle_OfAModel_WaitsForItsLastCallAndTheTime()
+    {
+        var lease = await AcquireAsync("a", 400);
+        _time.Advance(TimeSpan.FromHours(1));
+        Assert.False(_models.ReleaseIdle("a", TimeSpan.FromMinutes(15)));
+        lease.Dispose();
+        _time.Advance(TimeSpan.FromMinutes(14));
+        Assert.False(_models.ReleaseIdle("a", TimeSpan.FromMinutes(15)));
+        _time.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.True(_models.ReleaseIdle("a", TimeSpan.FromMinutes(15)));
+
+        Assert.False(_models.ReleaseIdle("a", TimeSpan.Zero));
+        Assert.Empty(_models.Residency());
+        Assert.True(_loader.Loads.Single().Engine.IsDisposed);
+        Assert.Empty(_loader.Forgotten);
+    }
+
+    [Fact]
     public async Task Drop_InUse_LeavesMemoryWhenTheLastCallIsDone()
     {
         var lease = await AcquireAsync("a", 400);

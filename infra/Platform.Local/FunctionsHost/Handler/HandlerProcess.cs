@@ -1,7 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
 
@@ -36,7 +34,7 @@ internal sealed class HandlerProcess : IDisposable
     /// <exception cref="FunctionAppException">The executable cannot be started.</exception>
     public static HandlerProcess Start(HandlerSettings settings, string appRoot, string workerId, IReadOnlyDictionary<string, string> environment, Action<string, bool> output)
     {
-        var port = settings.Port != 0 ? settings.Port : FreePort();
+        var port = settings.Port != 0 ? settings.Port : LoopbackPort.AnyFree();
         var start = new ProcessStartInfo(settings.Executable)
         {
             WorkingDirectory = settings.WorkingDirectory,
@@ -119,12 +117,5 @@ internal sealed class HandlerProcess : IDisposable
                 output(line, isError);
             }
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
