@@ -22,6 +22,7 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(List<ModelStatus>))]
 [JsonSerializable(typeof(NodeHeartbeat))]
 [JsonSerializable(typeof(NodeTable))]
+[JsonSerializable(typeof(PlatformStatus))]
 [JsonSerializable(typeof(TierTable))]
 [JsonSerializable(typeof(TierReason))]
 [JsonSerializable(typeof(EnsureReplicaRequest))]

@@ -25,9 +25,7 @@ internal sealed class PlatformClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    public Task<JsonNode> GetStatusAsync(CancellationToken cancellationToken) => GetNodeAsync("api/status", cancellationToken);
-
-    public Task<NodeTable> GetNodesAsync(CancellationToken cancellationToken) => GetAsync("api/status", JobsJson.Default.NodeTable, cancellationToken);
+    public Task<PlatformStatus> GetStatusAsync(CancellationToken cancellationToken) => GetAsync("api/status", JobsJson.Default.PlatformStatus, cancellationToken);
 
     public Task<List<ModelStatus>> ListModelsAsync(CancellationToken cancellationToken) => GetAsync("api/models", JobsJson.Default.ListModelStatus, cancellationToken);
 
@@ -121,12 +119,6 @@ internal sealed class PlatformClient : IDisposable
     // With a length: Functions hosts lose a chunked body on its way into an envelope.
     private static ByteArrayContent JsonBody<T>(T value, JsonTypeInfo<T> type) =>
         new(JsonSerializer.SerializeToUtf8Bytes(value, type)) { Headers = { ContentType = new("application/json") } };
-
-    private async Task<JsonNode> GetNodeAsync(string path, CancellationToken cancellationToken)
-    {
-        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
-        return (await JsonNode.ParseAsync(await answer.Content.ReadAsStreamAsync(cancellationToken), cancellationToken: cancellationToken))!;
-    }
 
     private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {

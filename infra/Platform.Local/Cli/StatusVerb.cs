@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using Platform.Jobs;
 using Spectre.Console;
 
 namespace Platform.Local.Cli;
@@ -12,14 +14,15 @@ internal static class StatusVerb
         verb.SetAction(async (command, cancellationToken) =>
         {
             using var client = CommonOptions.Connect(command);
+            var status = await client.GetStatusAsync(cancellationToken);
             if (command.GetValue(CommonOptions.Json))
             {
-                Console.WriteLine((await client.GetStatusAsync(cancellationToken)).ToJsonString());
+                Console.WriteLine(JsonSerializer.Serialize(status, JobsJson.Default.PlatformStatus));
                 return ExitCodes.Done;
             }
 
             var table = new Table().RoundedBorder().AddColumns("node", "pid", "alive", "device", "memory free", "NVMe tier", "in flight", "jobs", "models");
-            foreach (var (heartbeat, _, alive) in (await client.GetNodesAsync(cancellationToken)).Nodes)
+            foreach (var (heartbeat, _, alive) in status.Nodes)
             {
                 table.AddRow(
                     heartbeat.Worker,
@@ -34,6 +37,13 @@ internal static class StatusVerb
             }
 
             AnsiConsole.Write(table);
+            if (!status.ControlReachable)
+            {
+                Console.Error.WriteLine(status.TableAgeSeconds is { } age
+                    ? $"Control does not answer; the nodes are shown as they were {age:0.0} s ago."
+                    : "Control does not answer, and no node was ever heard of. Look into the log of 'control'.");
+            }
+
             return ExitCodes.Done;
         });
         return verb;

@@ -77,5 +77,5 @@ internal static class TierVerb
     private static Option<string?> NodeOption() => new("--node") { Description = "Only this node (default: every living one)" };
 
     private static async Task<IReadOnlyList<string>> NodesAsync(PlatformClient client, string? node, CancellationToken cancellationToken) =>
-        node is not null ? [node] : [.. (await client.GetNodesAsync(cancellationToken)).Nodes.Where(each => each.Alive).Select(each => each.Heartbeat.Worker)];
+        node is not null ? [node] : [.. (await client.GetStatusAsync(cancellationToken)).Nodes.Where(each => each.Alive).Select(each => each.Heartbeat.Worker)];
 }

@@ -111,7 +111,7 @@ internal sealed class DemoRun
     private async Task WaitForWorkersAsync(CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        while ((await _client.GetNodesAsync(cancellationToken)).Nodes.Count(node => node.Alive) < 2)
+        while ((await _client.GetStatusAsync(cancellationToken)).Nodes.Count(node => node.Alive) < 2)
         {
             Expect(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30), "the two workers did not report within 30 s");
             await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);

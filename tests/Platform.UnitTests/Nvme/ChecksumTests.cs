@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Text;
-using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.UnitTests.Nvme;

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Platform.DataPlane;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Nvme.Io;
 using Platform.UnitTests.ObjectStorage;
 
 namespace Platform.UnitTests.Nvme;
@@ -332,6 +333,17 @@ public sealed class NvmeTierTests : IDisposable
         await using var tier = await Open();
 
         Assert.Equal(StorageError.InUse, (await Assert.ThrowsAsync<StorageException>(() => Open())).Error);
+    }
+
+    [Fact]
+    public void Dispose_FolderDeletedMeanwhile_LetsTheLockGo()
+    {
+        var held = FolderLock.Take(_folder["tier"]);
+        Directory.Delete(_folder["tier"], recursive: true);
+
+        held.Dispose();
+
+        FolderLock.Take(_folder["tier"]).Dispose();
     }
 
     [Fact]

@@ -37,11 +37,21 @@ internal sealed class FolderLock : IDisposable
 
     public void Dispose()
     {
-        if (!_file.IsClosed)
+        if (_file.IsClosed)
+        {
+            return;
+        }
+
+        try
         {
             File.Delete(_ownerPath);
-            _file.Dispose();
         }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            // The folder is gone, or is read-only by now. The name in it is for a message only; the lock below is what counts.
+        }
+
+        _file.Dispose();
     }
 
     private static string Owner(string path)
