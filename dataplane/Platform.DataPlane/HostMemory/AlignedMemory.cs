@@ -22,8 +22,21 @@ public sealed unsafe class AlignedMemory : IDisposable
         _block = new Block(LengthBytes);
     }
 
+    /// <summary>Takes over memory that a device's driver allocated.</summary>
+    /// <param name="start">A multiple of <see cref="AlignmentBytes"/>.</param>
+    /// <param name="lengthBytes">A multiple of <see cref="AlignmentBytes"/>.</param>
+    /// <param name="free">Gives it back to the driver; called once.</param>
+    internal AlignedMemory(nint start, long lengthBytes, Action free)
+    {
+        LengthBytes = lengthBytes;
+        _block = new Block(start, lengthBytes, free);
+    }
+
     /// <summary>Usable length.</summary>
     public long LengthBytes { get; }
+
+    /// <summary>Where it begins.</summary>
+    internal nint Start => (nint)_block.Start;
 
     /// <summary>The next multiple of <see cref="AlignmentBytes"/>.</summary>
     public static long RoundUp(long bytes) => (bytes + AlignmentBytes - 1) & ~(AlignmentBytes - 1L);
@@ -45,6 +58,15 @@ public sealed unsafe class AlignedMemory : IDisposable
     private sealed class Block : SafeHandle
     {
         private readonly long _lengthBytes;
+        private readonly Action? _free;
+
+        public Block(nint start, long lengthBytes, Action free)
+            : base(0, ownsHandle: true)
+        {
+            (_lengthBytes, _free) = (lengthBytes, free);
+            SetHandle(start);
+            GC.AddMemoryPressure(lengthBytes);
+        }
 
         public Block(long lengthBytes)
             : base(0, ownsHandle: true)
@@ -60,7 +82,15 @@ public sealed unsafe class AlignedMemory : IDisposable
 
         protected override bool ReleaseHandle()
         {
-            NativeMemory.AlignedFree((void*)handle);
+            if (_free is null)
+            {
+                NativeMemory.AlignedFree((void*)handle);
+            }
+            else
+            {
+                _free();
+            }
+
             GC.RemoveMemoryPressure(_lengthBytes);
             return true;
         }

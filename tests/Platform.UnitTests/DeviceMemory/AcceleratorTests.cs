@@ -1,0 +1,105 @@
+using Platform.DataPlane.DeviceMemory;
+using Platform.DataPlane.DeviceMemory.Host;
+
+namespace Platform.UnitTests.DeviceMemory;
+
+public sealed class HostAcceleratorTests : AcceleratorConformance
+{
+    [Fact]
+    public void TryAllocate_UpToTheCapacity_AndNotAByteMore()
+    {
+        using var accelerator = new HostAccelerator(new HostAcceleratorOptions { CapacityBytes = 10_000 });
+        using var most = accelerator.TryAllocate(9_999);
+
+        Assert.Null(accelerator.TryAllocate(2));
+        Assert.NotNull(accelerator.TryAllocate(1));
+        Assert.Equal(0, accelerator.ReadHealth().FreeBytes);
+    }
+
+    [Fact]
+    public async Task Copies_AreCounted()
+    {
+        using var accelerator = new HostAccelerator();
+        using var stream = accelerator.OpenStream();
+        using var buffer = accelerator.TryAllocate(1000)!;
+
+        await stream.CopyToDeviceAsync(new byte[1000], buffer, 0);
+        await stream.CopyToHostAsync(buffer, 1, new byte[10]);
+
+        Assert.Equal((2, 1010), (accelerator.Copies, accelerator.CopiedBytes));
+        Assert.NotNull(buffer.HostView);
+    }
+
+    [Fact]
+    public async Task CopyRate_HoldsTheStreamBack()
+    {
+        var time = new FakeTimeProvider();
+        using var accelerator = new HostAccelerator(new HostAcceleratorOptions { CopyBytesPerSecond = 1000, Time = time });
+        using var buffer = accelerator.TryAllocate(4000)!;
+        var stream = accelerator.OpenStream();
+        var started = time.GetTimestamp();
+
+        var copy = stream.CopyToDeviceAsync(new byte[2000], buffer, 0);
+        while (!copy.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        Assert.True(time.GetElapsedTime(started) >= TimeSpan.FromSeconds(2));
+        stream.Dispose();
+    }
+
+    internal override IAccelerator Open() => new HostAccelerator(new HostAcceleratorOptions { CapacityBytes = 64 << 20 });
+}
+
+public sealed class OpenClAcceleratorTests : AcceleratorConformance
+{
+    internal override IAccelerator Open()
+    {
+        var accelerator = Accelerators.TryOpenCl(withProcessors: true, out var reason);
+        Assert.SkipWhen(accelerator is null, $"No OpenCL device: {reason}.");
+        return accelerator!;
+    }
+}
+
+[Trait("Needs", "GPU")]
+public sealed class CudaAcceleratorTests : AcceleratorConformance
+{
+    internal override IAccelerator Open()
+    {
+        var accelerator = Accelerators.TryCuda(out var reason);
+        Assert.SkipWhen(accelerator is null, $"No CUDA device: {reason}.");
+        return accelerator!;
+    }
+}
+
+public sealed class AcceleratorsTests
+{
+    [Fact]
+    public void Open_Auto_NeverTakesTheProcessorForADevice()
+    {
+        using var accelerator = Accelerators.Open();
+
+        Assert.True(accelerator.Info.Kind == AcceleratorKind.Host || !accelerator.Info.IsProcessor, accelerator.Info.ToString());
+    }
+
+    [Fact]
+    public void Open_UnknownName_NamesTheKnownOnes()
+    {
+        var fault = Assert.Throws<AcceleratorException>(() => Accelerators.Open("tpu"));
+
+        Assert.Contains("'tpu'", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("auto, cuda, opencl, host", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_CudaWithoutADriver_SaysWhy()
+    {
+        var cuda = Accelerators.TryCuda(out var reason);
+        Assert.SkipUnless(cuda is null, "There is a CUDA device.");
+
+        Assert.Contains(reason, Assert.Throws<AcceleratorException>(() => Accelerators.Open("cuda")).Message, StringComparison.Ordinal);
+        Assert.NotEmpty(reason);
+    }
+}
