@@ -22,6 +22,7 @@ public sealed class NvmeTier : IAsyncDisposable
     private readonly Admission _admission;
     private readonly OnlyCopies _onlyCopies;
     private readonly Explanation _explanation;
+    private readonly Pins _pins;
     private TierUploader? _uploader;
 
     private NvmeTier(TierEnvironment environment, FolderLock folderLock)
@@ -34,6 +35,7 @@ public sealed class NvmeTier : IAsyncDisposable
         _admission = new Admission(environment, _residents, _leases, _removal);
         _onlyCopies = new OnlyCopies(environment, _residents, _admission, _leases, _removal);
         _explanation = new Explanation(_residents);
+        _pins = new Pins(environment, _residents);
         environment.Meter.Observe(this);
     }
 
@@ -151,6 +153,22 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Completes when no blob is an only copy any more.</summary>
     public Task WhenUploadedAsync(CancellationToken cancellationToken = default) => _onlyCopies.WhenUploadedAsync(cancellationToken);
 
+    /// <summary>Keeps the blob of a key from being evicted, also after a restart, and also one that comes or is replaced later. Nothing is fetched.</summary>
+    /// <returns>False if the key was pinned already.</returns>
+    public Task<bool> PinAsync(string key, CancellationToken cancellationToken = default)
+    {
+        ObjectKey.ThrowIfInvalid(key);
+        return _pins.SetAsync(key, pinned: true, cancellationToken);
+    }
+
+    /// <summary>Ends a pin.</summary>
+    /// <returns>False if the key was not pinned.</returns>
+    public Task<bool> UnpinAsync(string key, CancellationToken cancellationToken = default)
+    {
+        ObjectKey.ThrowIfInvalid(key);
+        return _pins.SetAsync(key, pinned: false, cancellationToken);
+    }
+
     /// <summary>Removes a blob. While it is leased, its users keep reading; the key is free at once.</summary>
     /// <returns>False if it was not here.</returns>
     public async Task<bool> RemoveAsync(string key, CancellationToken cancellationToken = default)
@@ -222,6 +240,7 @@ public sealed class NvmeTier : IAsyncDisposable
             blobs = [.. _residents.Blobs.Values, .. _residents.Leaving, .. _residents.Writing];
         }
 
+        _residents.SignalFewerOnlyCopies();
         if (_uploader is not null)
         {
             await _uploader.DisposeAsync();

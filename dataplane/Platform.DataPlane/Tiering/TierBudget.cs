@@ -26,6 +26,9 @@ internal sealed class TierBudget
     /// <summary>Most that a class may have.</summary>
     public long CeilingOf(TierClass tierClass) => Math.Min(_limitBytes, ShareOf(tierClass).CeilingBytes);
 
+    /// <summary>Below which other classes never push a class.</summary>
+    public long FloorOf(TierClass tierClass) => ShareOf(tierClass).FloorBytes;
+
     public void Add(IBudgetItem item) => _queues[item.Class].Add(item);
 
     public void Remove(IBudgetItem item) => _queues[item.Class].Remove(item);

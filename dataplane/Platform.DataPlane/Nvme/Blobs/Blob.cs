@@ -32,7 +32,7 @@ internal sealed class Blob : IBudgetItem, IDisposable
 
     public long AllocatedBytes => Layout.AllocatedBytes;
 
-    public bool MayGo => Leases == 0 && Record.Durability != Durability.OnlyCopy;
+    public bool MayGo => Leases == 0 && !IsPinned && Record.Durability != Durability.OnlyCopy;
 
     public ChunkTable Chunks { get; }
 
@@ -49,6 +49,9 @@ internal sealed class Blob : IBudgetItem, IDisposable
 
     /// <summary>Open leases. Under the tier's gate.</summary>
     public int Leases { get; set; }
+
+    /// <summary>True while an operator wants it kept. Under the tier's gate.</summary>
+    public bool IsPinned { get; set; }
 
     /// <summary>Rises with every lease. Under the tier's gate.</summary>
     public long LastUsed { get; set; }

@@ -9,6 +9,7 @@ namespace Platform.DataPlane.Nvme.Blobs;
 ///   lock, owner           held by the one process that has the tier open
 ///   catalog/              DurableStore:
 ///     blob/{id}             key, object key, ETag, length, chunk size, sealed?, and when sealed the CRC32C of every chunk
+///     pin/{key}             since when the key is pinned; its blob may be here or not
 ///     chunk/{id}/{index}    CRC32C of a chunk that is durable in a blob not sealed yet
 ///   blobs/
 ///     {id}.blob             the bytes of the object and nothing else, so that any program can open a sealed one

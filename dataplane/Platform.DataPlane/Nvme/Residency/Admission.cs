@@ -107,7 +107,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
         blob.Recorder.SealIfWhole();
         lock (residents.Gate)
         {
-            residents.Blobs.Add(source.Key, blob);
+            residents.TryEnter(blob);
             residents.Budget.Add(blob);
             return leases.Grant(blob, source);
         }

@@ -7,8 +7,6 @@ namespace Platform.DataPlane.Nvme.Residency;
 /// <summary>Blobs that are written here first: how they get in, and how their writers are slowed down while uploads lag behind.</summary>
 internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admission admission, Leases leases, Removal removal)
 {
-    private TaskCompletionSource _uploaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     /// <summary>True once something copies only copies to object storage, so that it makes sense to wait for room.</summary>
     public bool AreUploaded { get; set; }
 
@@ -44,6 +42,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
             }
 
             await removal.UndoAdmissionAsync(blob);
+            residents.SignalFewerOnlyCopies();
             if (cause is (IOException or UnauthorizedAccessException) and not StorageException)
             {
                 throw StorageException.From(cause, $"Blob '{key}' of {lengthBytes} bytes cannot be written to the tier at '{tier.Options.Folder}'");
@@ -64,17 +63,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
     }
 
     /// <summary>Lets writers go on that waited for an upload.</summary>
-    public void Uploaded()
-    {
-        TaskCompletionSource waiting;
-        lock (residents.Gate)
-        {
-            waiting = _uploaded;
-            _uploaded = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
-
-        waiting.SetResult();
-    }
+    public void Uploaded() => residents.SignalFewerOnlyCopies();
 
     /// <summary>Completes when no blob is an only copy any more.</summary>
     public async Task WhenUploadedAsync(CancellationToken cancellationToken)
@@ -89,7 +78,8 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
                     return;
                 }
 
-                uploaded = _uploaded.Task;
+                ObjectDisposedException.ThrowIf(residents.IsClosed, typeof(NvmeTier));
+                uploaded = residents.FewerOnlyCopies;
             }
 
             await uploaded.WaitAsync(cancellationToken);
@@ -138,7 +128,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
         {
             ObjectDisposedException.ThrowIf(residents.IsClosed, typeof(NvmeTier));
             var bytes = residents.OnlyCopies().Sum(blob => blob.AllocatedBytes);
-            room = _uploaded.Task;
+            room = residents.FewerOnlyCopies;
             if (bytes + neededBytes <= limit)
             {
                 return true;
@@ -167,17 +157,29 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
                 residents.Blobs.TryGetValue(blob.Key, out old);
             }
 
-            await blob.Recorder.SealAsync(old is null ? [] : [new DurableWrite(BlobLayout.RecordKey(old.Record.Id), null)]);
             if (old is not null)
             {
-                await removal.RemoveAsync(old, "it was written anew");
+                await old.QuiesceAsync();
             }
 
+            await blob.Recorder.SealAsync(old is null ? [] : Removal.WritesOf(tier, old));
+
+            // From here on the new one is the durable one: nothing may fail the call any more.
             lock (residents.Gate)
             {
+                if (old is not null)
+                {
+                    removal.Leave(old, "it was written anew");
+                }
+
                 residents.Writing.Remove(blob);
-                residents.Blobs.Add(blob.Key, blob);
+                residents.TryEnter(blob);
                 blob.LastUsed = residents.Tick();
+            }
+
+            if (old is not null)
+            {
+                removal.Finish(old, "it was written anew");
             }
         }
         finally

@@ -28,6 +28,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
     /// <param name="keepOrphans">Sets those files aside instead: their records may have been lost with a damaged catalog.</param>
     public async Task RunAsync(bool keepOrphans)
     {
+        new Pins(tier, residents).Restore();
         var known = await RestoreAllAsync();
         var orphans = Directory.GetFiles(tier.BlobFolder).Where(path => !known.Contains(path)).ToList();
         foreach (var orphan in orphans)
@@ -63,7 +64,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
             var record = BlobRecord.Read(bytes);
             residents.NextId = Math.Max(residents.NextId, record.Id + 1);
             var blob = new Blob(tier, record);
-            var fault = Restore(blob) ?? (residents.Blobs.TryAdd(record.Key, blob) ? null : "another blob has its key");
+            var fault = Restore(blob) ?? (residents.TryEnter(blob) ? null : "another blob has its key");
             if (fault is not null)
             {
                 NvmeLog.Dropped(tier.Logger, record.Key, fault);

@@ -18,29 +18,20 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
                 return;
             }
 
-            blob.IsRemoved = true;
-            residents.Blobs.Remove(blob.Key);
-            residents.Budget.Remove(blob);
-            residents.Leaving.Add(blob);
-            blob.Leases++;
-            residents.Remember(blob.Key, $"It was dropped at {tier.Options.Time.GetUtcNow():u}: {reason}.");
+            Leave(blob, reason);
         }
 
         try
         {
             await blob.QuiesceAsync();
-            await tier.Catalog.CommitAsync(
-            [
-                new(BlobLayout.RecordKey(blob.Record.Id), null),
-                .. tier.Catalog.Keys(BlobLayout.ChunkPrefix(blob.Record.Id)).Select(key => new DurableWrite(key, null)),
-            ]);
+            await tier.Catalog.CommitAsync(WritesOf(tier, blob));
         }
         catch (StorageException)
         {
             lock (residents.Gate)
             {
                 residents.Leaving.Remove(blob);
-                residents.Blobs.TryAdd(blob.Key, blob);
+                residents.TryEnter(blob);
                 residents.Budget.Add(blob);
                 blob.IsRemoved = false;
                 blob.Leases--;
@@ -49,8 +40,37 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
             throw;
         }
 
+        Finish(blob, reason);
+    }
+
+    /// <summary>What takes a blob out of the catalog.</summary>
+    public static IReadOnlyList<DurableWrite> WritesOf(TierEnvironment tier, Blob blob) =>
+    [
+        new(BlobLayout.RecordKey(blob.Record.Id), null),
+        .. tier.Catalog.Keys(BlobLayout.ChunkPrefix(blob.Record.Id)).Select(key => new DurableWrite(key, null)),
+    ];
+
+    /// <summary>Takes a blob out of the tables, under a lease of its own, which <see cref="Finish"/> ends. With the turn and under the gate.</summary>
+    public void Leave(Blob blob, string reason)
+    {
+        blob.IsRemoved = true;
+        residents.Blobs.Remove(blob.Key);
+        residents.Budget.Remove(blob);
+        residents.Leaving.Add(blob);
+        blob.Leases++;
+        residents.Remember(blob.Key, $"It was dropped at {tier.Options.Time.GetUtcNow():u}: {reason}.");
+    }
+
+    /// <summary>Ends the removal of a blob that the catalog no longer has. Its file goes now, or with its last lease.</summary>
+    public void Finish(Blob blob, string reason)
+    {
         NvmeLog.Evicted(tier.Logger, blob.Key, blob.Record.LengthBytes, reason);
         tier.Meter.Evicted(blob.Class, blob.AllocatedBytes);
+        if (blob.Record.Durability == Tiering.Durability.OnlyCopy)
+        {
+            residents.SignalFewerOnlyCopies();
+        }
+
         Release(blob);
     }
 

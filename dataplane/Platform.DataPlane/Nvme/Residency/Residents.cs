@@ -10,6 +10,7 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
 
     private readonly Dictionary<string, string> _removals = new(StringComparer.Ordinal);
     private readonly Queue<string> _removalOrder = new();
+    private TaskCompletionSource _fewerOnlyCopies = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _usedBytes;
     private long _clock;
 
@@ -20,6 +21,9 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
 
     /// <summary>By key. Under the gate.</summary>
     public Dictionary<string, Blob> Blobs { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Keys whose blobs are never evicted, here or not. Changed with the turn and under the gate.</summary>
+    public HashSet<string> Pinned { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Removed, but still read or not yet deleted; they take room. Under the gate.</summary>
     public HashSet<Blob> Leaving { get; } = [];
@@ -49,11 +53,35 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
 
     public void GiveBack(long bytes) => Interlocked.Add(ref _usedBytes, -bytes);
 
+    /// <summary>Makes a blob the one of its key. Under the gate.</summary>
+    /// <returns>False if the key has one already.</returns>
+    public bool TryEnter(Blob blob)
+    {
+        blob.IsPinned = Pinned.Contains(blob.Key);
+        return Blobs.TryAdd(blob.Key, blob);
+    }
+
     /// <summary>Moves the clock on. Under the gate.</summary>
     public long Tick() => ++_clock;
 
     /// <summary>Blobs that are nowhere else, those being written included. Under the gate.</summary>
     public IEnumerable<Blob> OnlyCopies() => Blobs.Values.Concat(Writing).Where(blob => blob.Record.Durability == Durability.OnlyCopy);
+
+    /// <summary>Completes when there are fewer only copies, or the tier closes. Under the gate.</summary>
+    public Task FewerOnlyCopies => _fewerOnlyCopies.Task;
+
+    /// <summary>Lets those go on that wait for fewer only copies.</summary>
+    public void SignalFewerOnlyCopies()
+    {
+        TaskCompletionSource waiting;
+        lock (Gate)
+        {
+            waiting = _fewerOnlyCopies;
+            _fewerOnlyCopies = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        waiting.SetResult();
+    }
 
     /// <summary>Keeps why a key is no longer here. Under the gate.</summary>
     public void Remember(string key, string reason)
