@@ -1,0 +1,162 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Platform.DataPlane;
+using Platform.DataPlane.Nvme;
+using Platform.DataPlane.ObjectStorage;
+using Platform.DataPlane.Tiering;
+
+namespace Platform.UnitTests.Nvme.Kills;
+
+/// <summary>Works a tier in every way there is, in an order that a seed gives, and says before each step what it is about to do and after it that it is done.</summary>
+/// <remarks>
+/// <c>? verb key version</c> before, <c>+</c> after, <c>-</c> when the tier refused for want of room. Run by <see cref="ChildMain"/> in a process of its own, which is killed;
+/// <see cref="TierModel"/> reads the lines.
+/// </remarks>
+internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, Action<string> say)
+{
+    public const int Chunk = 4096;
+    public const int BudgetChunks = 24;
+    public const int Objects = 5;
+    public const int Copies = 4;
+    private const int Steps = 50;
+
+    private readonly DirectoryObjectStorage _objects = new(Path.Combine(folder, "objects"));
+
+    /// <summary>Arguments: folder, seed, number of the first version that may be written, fault point, at which passing of it to die.</summary>
+    internal static async Task ChildMain(string[] args)
+    {
+        // One write per line, so that a kill leaves no half of one behind a whole.
+        var output = Console.OpenStandardOutput();
+        var gate = new Lock();
+        void Say(string line)
+        {
+            lock (gate)
+            {
+                output.Write(System.Text.Encoding.ASCII.GetBytes(line + "\n"));
+            }
+        }
+
+        var (point, left) = (args[3], int.Parse(args[4], CultureInfo.InvariantCulture));
+        var random = new Random(int.Parse(args[1], CultureInfo.InvariantCulture));
+        Say("open");
+        await using var tier = await OpenAsync(args[0], at =>
+        {
+            if (at == point && Interlocked.Decrement(ref left) == 0)
+            {
+                Say($"die {at}");
+                ChildProgram.Die();
+            }
+        });
+        Say("opened");
+        await new TierWorkload(tier, args[0], random, Say).RunAsync(int.Parse(args[2], CultureInfo.InvariantCulture));
+        Say("die end");
+        ChildProgram.Die();
+    }
+
+    public static Task<NvmeTier> OpenAsync(string folder, Action<string>? faultPoint) => NvmeTier.OpenAsync(
+        new NvmeTierOptions
+        {
+            Folder = Path.Combine(folder, "tier"),
+            ChunkBytes = Chunk,
+            Buffers = 4,
+            MetadataBytes = 4 << 20,
+            LimitBytes = (4 << 20) + (BudgetChunks * Chunk),
+            FaultPoint = faultPoint,
+        },
+        NullLogger.Instance);
+
+    public static byte[] Content(string key, int version) => Pattern.Bytes((Chunk * ((key[^1] + version) % 5)) + 321 + version, key[^1] ^ (version << 8));
+
+    public static string UploadKey(string key) => $"up/{key}";
+
+    public async Task RunAsync(int version)
+    {
+        var uploads = random.Next(2) == 0;
+        if (uploads)
+        {
+            tier.StartUploads(_objects, UploadKey);
+        }
+
+        for (var step = 0; step < Steps; step++)
+        {
+            var obj = $"obj-{random.Next(Objects)}";
+            var copy = $"copy-{random.Next(Copies)}";
+            switch (random.Next(16))
+            {
+                case 0:
+                    await StepAsync("publish", obj, ++version, () => _objects.PutAsync(obj, Content(obj, version)));
+                    break;
+                case 1:
+                    await StepAsync("remove", obj, 0, () => tier.RemoveAsync(obj));
+                    break;
+                case 2:
+                    await StepAsync("remove", copy, 0, () => tier.RemoveAsync(copy));
+                    break;
+                case 3:
+                    await StepAsync("pin", $"obj-{random.Next(2)}", 0, key => tier.PinAsync(key));
+                    break;
+                case 4:
+                    await StepAsync("unpin", $"obj-{random.Next(2)}", 0, key => tier.UnpinAsync(key));
+                    break;
+                case 5 when uploads:
+                    await StepAsync("uploaded", "all", 0, () => tier.WhenUploadedAsync());
+                    break;
+                case 5 or 6 or 7 or 8:
+                    await StepAsync("put", copy, ++version, () => PutAsync(copy, version));
+                    break;
+                case 9 or 10 or 11:
+                    await StepAsync("read", obj, 0, () => ReadAsync(obj));
+                    break;
+                default:
+                    await StepAsync("fill", obj, 0, () => FillAsync(obj));
+                    break;
+            }
+        }
+    }
+
+    private Task StepAsync(string verb, string key, int version, Func<string, Task> act) => StepAsync(verb, key, version, () => act(key));
+
+    private async Task StepAsync(string verb, string key, int version, Func<Task> act)
+    {
+        var line = $"{verb} {key} {version.ToString(CultureInfo.InvariantCulture)}";
+        say("? " + line);
+        try
+        {
+            await act();
+            say("+ " + line);
+        }
+        catch (StorageException refused) when (refused.Error == StorageError.Full)
+        {
+            say("- " + line);
+        }
+        catch (StorageException refused) when (refused.Error == StorageError.NotFound && verb is "fill" or "read")
+        {
+            say("- " + line);
+        }
+    }
+
+    private Task PutAsync(string key, int version)
+    {
+        var content = Content(key, version);
+        return tier.PutAsync(key, TierClass.Checkpoints, new MemoryStream(content), content.Length);
+    }
+
+    private async Task FillAsync(string key)
+    {
+        await using var lease = await LeaseAsync(key);
+        await lease.FillAsync();
+    }
+
+    private async Task ReadAsync(string key)
+    {
+        await using var lease = await LeaseAsync(key);
+        var offset = random.Next((int)lease.LengthBytes);
+        await lease.ReadAsync(offset, new byte[random.Next((int)lease.LengthBytes - offset)]);
+    }
+
+    private async Task<BlobLease> LeaseAsync(string key)
+    {
+        var info = await _objects.HeadAsync(key) ?? throw new StorageException(StorageError.NotFound, key);
+        return await tier.OpenAsync(new BlobSource(key, _objects, key, info.LengthBytes, info.ETag));
+    }
+}
