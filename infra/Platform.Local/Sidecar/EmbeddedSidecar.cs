@@ -15,6 +15,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
 {
     private readonly SidecarCluster _cluster;
     private readonly AppChannel _app;
+    private readonly HttpEndpoints _endpoints;
     private readonly SidecarActors _actors;
     private readonly SidecarSubscriptions _subscriptions;
     private readonly AppWatcher _watcher;
@@ -22,10 +23,11 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
     private SidecarServer? _server;
     private int _disposing;
 
-    private EmbeddedSidecar(SidecarCluster cluster, SidecarOptions options, AppChannel app, SidecarActors actors, SidecarSubscriptions subscriptions, SidecarReport report, ILogger log)
+    private EmbeddedSidecar(SidecarCluster cluster, SidecarOptions options, AppChannel app, HttpEndpoints endpoints, SidecarActors actors, SidecarSubscriptions subscriptions, SidecarReport report, ILogger log)
     {
         _cluster = cluster;
         _app = app;
+        _endpoints = endpoints;
         _actors = actors;
         _subscriptions = subscriptions;
         Options = options;
@@ -64,22 +66,31 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         }
 
         var actorStore = ActorStoreOf(states.Values);
-        var app = new AppChannel(options);
-        var actors = new SidecarActors(options.AppId) { HasStateTimeToLive = resources.HasFeature("ActorStateTTL") };
+        var app = new AppChannel(options) { AccessControl = resources.Configuration.AccessControl };
+        var endpoints = new HttpEndpoints(resources.Endpoints);
+        var actors = new SidecarActors(options.AppId) { HasStateTimeToLive = resources.Configuration.Features.Contains("ActorStateTTL") };
         var policies = resources.Policies(cluster.Options.Time);
         var topics = resources.Components.Values.Where(component => ComponentTypes.PubSub.Contains(component.Type))
             .ToDictionary(component => component.Name, component => new PubSubComponent(component, options.AppId), StringComparer.Ordinal);
         var subscriptions = new SidecarSubscriptions(topics, resources.Subscriptions(), cluster.Broker, app, policies, log, cluster.Options.Time);
-        var sidecar = new EmbeddedSidecar(cluster, options, app, actors, subscriptions, report, log);
+        var sidecar = new EmbeddedSidecar(cluster, options, app, endpoints, actors, subscriptions, report, log);
         var api = new SidecarApi
         {
             Options = options,
-            Invocation = new InvocationApi(app, cluster.Apps, cluster.Peers, policies, options.MaxBodyBytes, log),
-            State = new StateApi(states, options.MaxBodyBytes),
-            Publish = new PublishApi(topics, cluster.Broker, options.AppId, options.MaxBodyBytes, cluster.Options.Time),
-            Actors = new ActorsApi(actors, cluster.Actors, cluster.Reminders, cluster.Peers, actorStore, policies, options.MaxBodyBytes, log, cluster.Options.Time),
-            Secrets = new SecretsApi(resources.Secrets, new SecretScopes(resources.Configuration)),
+            Invocation = new InvocationApi(app, cluster.Apps, cluster.Peers, endpoints, policies, options.MaxBodyBytes, log),
+            State = new StateApi(states, options.AppId, policies, options.MaxBodyBytes),
+            Publish = new PublishApi(topics, cluster.Broker, policies, options.AppId, options.MaxBodyBytes, cluster.Options.Time),
+            Actors = new ActorsApi(
+                actors,
+                cluster.Actors,
+                new ActorStateApi(actors, cluster.Actors, actorStore, options.MaxBodyBytes),
+                new ActorScheduleApi(actors, cluster.Actors, cluster.Reminders, options.MaxBodyBytes, log, cluster.Options.Time),
+                cluster.Peers,
+                policies,
+                options.MaxBodyBytes),
+            Secrets = new SecretsApi(resources.Secrets, resources.Configuration.Secrets),
             Metadata = new MetadataApi(sidecar, resources, actors, cluster.Actors, subscriptions),
+            Access = resources.Configuration.Api,
             PeerSecret = cluster.Peers.Secret,
             Health = new HealthApi(options.AppId, () => sidecar.IsReady),
             Shutdown = () => _ = Task.Run(sidecar.DisposeAsync, CancellationToken.None),
@@ -94,6 +105,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         {
             cluster.Apps.Remove(app);
             app.Dispose();
+            endpoints.Dispose();
             throw;
         }
 
@@ -132,6 +144,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             }
 
             _app.Dispose();
+            _endpoints.Dispose();
         }
         finally
         {
@@ -166,6 +179,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         {
             _actors.Host = new ActorHostApp(_app, life.ActorTypes);
             _cluster.Actors.Placement.Add(_actors.Host);
+            _ = _cluster.Actors.RebalanceAsync();
             _cluster.Peers.Publish(AppId, HttpPort, [.. _actors.Host.Types]);
         }
 

@@ -43,9 +43,9 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
         writer.WriteString("id"u8, sidecar.AppId);
         writer.WriteString("runtimeVersion"u8, RuntimeVersion);
         writer.WriteStartArray("enabledFeatures"u8);
-        foreach (var feature in resources.Configuration?.Maps("features").Where(feature => feature.Flag("enabled") == true) ?? [])
+        foreach (var feature in resources.Configuration.Features)
         {
-            writer.WriteStringValue(feature.Text("name"));
+            writer.WriteStringValue(feature);
         }
 
         writer.WriteEndArray();
@@ -59,6 +59,15 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
         }
 
         writer.WriteEndObject();
+        writer.WriteStartArray("httpEndpoints"u8);
+        foreach (var endpoint in resources.Endpoints)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name"u8, endpoint.Name);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
         if (sidecar.Options.AppPort is { } port)
         {
             writer.WriteStartObject("appConnectionProperties"u8);
@@ -68,6 +77,16 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
             if (sidecar.Options.AppMaxConcurrency > 0)
             {
                 writer.WriteNumber("maxConcurrency"u8, sidecar.Options.AppMaxConcurrency);
+            }
+
+            if (sidecar.Options.EnableAppHealthCheck)
+            {
+                writer.WriteStartObject("health"u8);
+                writer.WriteString("healthCheckPath"u8, sidecar.Options.AppHealthCheckPath);
+                writer.WriteString("healthProbeInterval"u8, Period.Format(sidecar.Options.AppHealthProbeInterval));
+                writer.WriteString("healthProbeTimeout"u8, Period.Format(sidecar.Options.AppHealthProbeTimeout));
+                writer.WriteNumber("healthThreshold"u8, sidecar.Options.AppHealthThreshold);
+                writer.WriteEndObject();
             }
 
             writer.WriteEndObject();
@@ -114,6 +133,13 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
             writer.WriteStartObject();
             writer.WriteString("pubsubname"u8, subscription.PubSub);
             writer.WriteString("topic"u8, subscription.Topic);
+            writer.WriteStartObject("metadata"u8);
+            foreach (var (name, value) in subscription.Metadata)
+            {
+                writer.WriteString(name, value);
+            }
+
+            writer.WriteEndObject();
             writer.WriteStartArray("rules"u8);
             foreach (var rule in subscription.Rules)
             {
@@ -164,6 +190,11 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
 
     private static string[] CapabilitiesOf(ComponentResource component)
     {
+        if (component.Type == ComponentTypes.InMemoryPubSub)
+        {
+            return ["SUBSCRIBE_WILDCARDS"];
+        }
+
         if (!ComponentTypes.State.Contains(component.Type))
         {
             return [];

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Platform.Local.Sidecar.Actors;
+using Platform.Local.Sidecar.Configuration;
 using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Invocation;
 using Platform.Local.Sidecar.Peers;
@@ -32,6 +33,9 @@ internal sealed class SidecarApi
 
     public required HealthApi Health { get; init; }
 
+    /// <summary>Which parts of the API are open.</summary>
+    public required ApiAccess Access { get; init; }
+
     /// <summary>What sidecars of other processes show instead of the token.</summary>
     public required string PeerSecret { get; init; }
 
@@ -48,7 +52,7 @@ internal sealed class SidecarApi
         }
         catch (DaprErrorException e) when (!context.Response.HasStarted)
         {
-            context.Response.Clear();
+            Clear(context);
             await e.Error.WriteAsync(context);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -68,7 +72,7 @@ internal sealed class SidecarApi
                 return;
             }
 
-            context.Response.Clear();
+            Clear(context);
             await new DaprError(500, "ERR_INTERNAL", e.Message).WriteAsync(context);
         }
     }
@@ -89,12 +93,35 @@ internal sealed class SidecarApi
             return;
         }
 
-        if (!isHeaderForm && path.Count >= 2 && await TryHandleAsync(context, path))
+        TraceContext.Begin(context);
+        if (context.Request.Headers["baggage"] is { Count: > 0 } baggage && !TraceContext.IsBaggage(baggage.ToString()))
+        {
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            context.Response.ContentType = "text/plain";
+            await context.Response.WriteAsync("invalid baggage header", context.RequestAborted);
+            return;
+        }
+
+        if (!isHeaderForm && path.Count >= 2 && Access.IsOpen(path.Raw(1), path.Raw(0)) && await TryHandleAsync(context, path))
         {
             return;
         }
 
+        if (!Access.IsOpen("invoke", "v1.0"))
+        {
+            await DaprError.NoRoute.WriteAsync(context);
+            return;
+        }
+
         await Invocation.HandleAsync(context, path);
+    }
+
+    /// <summary>Takes back what a handler had begun to answer; the trace stays.</summary>
+    private static void Clear(HttpContext context)
+    {
+        var trace = context.Response.Headers.TraceParent;
+        context.Response.Clear();
+        context.Response.Headers.TraceParent = trace;
     }
 
     private async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)

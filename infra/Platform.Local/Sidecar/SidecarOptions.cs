@@ -48,10 +48,10 @@ internal sealed record SidecarOptions
     /// <summary>Failures in a row that make the app unhealthy. Default 3.</summary>
     public int AppHealthThreshold { get; init; } = 3;
 
-    /// <summary>Token that callers of the API must show (<c>DAPR_API_TOKEN</c>); null: none.</summary>
+    /// <summary>Token that callers of the API must show (<c>DAPR_API_TOKEN</c>); null or empty: none.</summary>
     public string? ApiToken { get; init; }
 
-    /// <summary>Token that the app is shown (<c>APP_API_TOKEN</c>); null: none.</summary>
+    /// <summary>Token that the app is shown (<c>APP_API_TOKEN</c>); null or empty: none.</summary>
     public string? AppApiToken { get; init; }
 
     /// <summary>Reads an environment variable for <c>envRef</c> and for secrets from the environment. Default: this process's own.</summary>

@@ -210,18 +210,16 @@ internal sealed class LocalPlatform : IAsyncDisposable
         }
     }
 
-    private SidecarOptions ToSidecar(AppTemplate app) => new()
+    private SidecarOptions ToSidecar(AppTemplate app) => app.Sidecar with
     {
-        AppId = app.AppId,
         AppPort = _ports.App(app.AppId),
         HttpPort = _ports.Dapr(app.AppId),
-        ResourcesPaths = app.ResourcesPaths,
-        ConfigPath = app.ConfigFile,
-        AppProtocol = app.AppProtocol,
-        LogLevel = DaprLogLevel.Parse(app.LogLevel),
-        MaxBodyBytes = app.MaxBodySize is { } size ? ByteQuantity.Parse(size) : 4 * 1024 * 1024,
-        AppMaxConcurrency = app.AppMaxConcurrency ?? -1,
+        ApiToken = TokenOf(app, "DAPR_API_TOKEN"),
+        AppApiToken = TokenOf(app, "APP_API_TOKEN"),
     };
+
+    // As with the Dapr CLI, sidecar and app get the same environment.
+    private static string? TokenOf(AppTemplate app, string variable) => app.Environment.GetValueOrDefault(variable) ?? Environment.GetEnvironmentVariable(variable);
 
     // What the Dapr CLI sets for an app, and the state folder.
     private Dictionary<string, string> EnvironmentOf(AppTemplate app)
@@ -229,8 +227,8 @@ internal sealed class LocalPlatform : IAsyncDisposable
         var environment = new Dictionary<string, string>
         {
             ["APP_ID"] = app.AppId,
-            ["APP_CHANNEL_ADDRESS"] = "127.0.0.1",
-            ["APP_PROTOCOL"] = app.AppProtocol,
+            ["APP_CHANNEL_ADDRESS"] = app.Sidecar.AppChannelAddress,
+            ["APP_PROTOCOL"] = app.Sidecar.AppProtocol,
             ["DAPR_HTTP_PORT"] = _ports.Dapr(app.AppId).ToString(),
             [HomeFolder.Variable] = _home.Home.Root,
         };

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Platform.Local.Sidecar;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -92,12 +93,41 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
                 DaprHttpPort = Port(app, "daprHTTPPort"),
                 Command = Strings(app, "command"),
                 Environment = environment,
-                ResourcesPaths = resources.Count > 0 ? resources : Paths(common, _folder),
-                ConfigFile = Existing(app, "configFilePath", folder) ?? Existing(common, "configFilePath", _folder),
-                AppProtocol = Scalar(app, "appProtocol") ?? Scalar(common, "appProtocol") ?? "http",
-                LogLevel = Scalar(app, "logLevel") ?? Scalar(common, "logLevel") ?? "info",
-                MaxBodySize = Scalar(app, "maxBodySize") ?? Scalar(common, "maxBodySize"),
-                AppMaxConcurrency = Number(app, "appMaxConcurrency") ?? Number(common, "appMaxConcurrency"),
+                Sidecar = SidecarOf(app, common, folder) with { ResourcesPaths = resources.Count > 0 ? resources : Paths(common, _folder) },
+            };
+        }
+
+        /// <summary>What the template says about the sidecar; ports are for whoever starts it.</summary>
+        private SidecarOptions SidecarOf(YamlMappingNode app, YamlMappingNode common, string folder)
+        {
+            string? Text(string key) => Scalar(app, key) ?? Scalar(common, key);
+            int? Count(string key) => Number(app, key) ?? Number(common, key);
+            T Checked<T>(Func<T> parse, string key)
+            {
+                try
+                {
+                    return parse();
+                }
+                catch (PlatformException e)
+                {
+                    throw Error(Child(app, key) ?? Child(common, key)!, $"{key}: {e.Message}");
+                }
+            }
+
+            var defaults = new SidecarOptions { AppId = Scalar(app, "appID") ?? System.IO.Path.GetFileName(folder) };
+            return defaults with
+            {
+                ConfigPath = Existing(app, "configFilePath", folder) ?? Existing(common, "configFilePath", _folder),
+                AppChannelAddress = Scalar(app, "appChannelAddress") is { Length: > 0 } address ? address : defaults.AppChannelAddress,
+                AppProtocol = Text("appProtocol") ?? defaults.AppProtocol,
+                LogLevel = Text("logLevel") is { } level ? Checked(() => DaprLogLevel.Parse(level), "logLevel") : defaults.LogLevel,
+                MaxBodyBytes = Text("maxBodySize") is { } size ? Checked(() => ByteQuantity.Parse(size), "maxBodySize") : defaults.MaxBodyBytes,
+                AppMaxConcurrency = Count("appMaxConcurrency") ?? defaults.AppMaxConcurrency,
+                EnableAppHealthCheck = bool.TryParse(Text("enableAppHealthCheck"), out var isChecked) && isChecked,
+                AppHealthCheckPath = Text("appHealthCheckPath") ?? defaults.AppHealthCheckPath,
+                AppHealthProbeInterval = Count("appHealthProbeInterval") is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : defaults.AppHealthProbeInterval,
+                AppHealthProbeTimeout = Count("appHealthProbeTimeout") is > 0 and var milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : defaults.AppHealthProbeTimeout,
+                AppHealthThreshold = Count("appHealthThreshold") is > 0 and var failures ? failures : defaults.AppHealthThreshold,
             };
         }
 
@@ -156,66 +186,6 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
         private static string? Scalar(YamlMappingNode node, string key) => (Child(node, key) as YamlScalarNode)?.Value;
 
         private RunTemplateException Error(YamlNode at, string message) => new($"{path}({at.Start.Line}): {message}");
-    }
-}
-
-/// <summary>One app of a run template, its paths absolute and the common values merged in.</summary>
-internal sealed record AppTemplate
-{
-    /// <summary>Dapr app id.</summary>
-    public required string AppId { get; init; }
-
-    /// <summary>Working directory of the app.</summary>
-    public required string Folder { get; init; }
-
-    /// <summary>Port on which the app listens; null if it serves nothing to Dapr; 0 for any free one.</summary>
-    public int? AppPort { get; init; }
-
-    /// <summary>Port of the app's sidecar; null or 0 for any free one.</summary>
-    public int? DaprHttpPort { get; init; }
-
-    /// <summary>Program and arguments; empty for a sidecar without a program.</summary>
-    public required IReadOnlyList<string> Command { get; init; }
-
-    /// <summary>Added to the app's environment.</summary>
-    public required IReadOnlyDictionary<string, string> Environment { get; init; }
-
-    /// <summary>Folders with the sidecar's resources.</summary>
-    public required IReadOnlyList<string> ResourcesPaths { get; init; }
-
-    /// <summary>The sidecar's Configuration file.</summary>
-    public string? ConfigFile { get; init; }
-
-    /// <summary>How the sidecar speaks to the app; only <c>http</c> is served by the embedded sidecar.</summary>
-    public required string AppProtocol { get; init; }
-
-    /// <summary>The sidecar's log level.</summary>
-    public required string LogLevel { get; init; }
-
-    /// <summary>The sidecar's body limit as a quantity (<c>4Mi</c>); null for the default.</summary>
-    public string? MaxBodySize { get; init; }
-
-    /// <summary>Calls that the app takes at once; null for no limit.</summary>
-    public int? AppMaxConcurrency { get; init; }
-
-    /// <summary>True if the command is Core Tools (<c>func start</c>), in whose place the embedded Functions host runs the folder.</summary>
-    public bool IsFunctionApp => Command is ["func", "start", ..] or ["func", "host", "start", ..];
-
-    /// <summary>The port that the <c>func</c> command names; Core Tools' 7071 if it names none.</summary>
-    public int FunctionsPort
-    {
-        get
-        {
-            for (var i = 0; i + 1 < Command.Count; i++)
-            {
-                if (Command[i] is "--port" or "-p" && int.TryParse(Command[i + 1], CultureInfo.InvariantCulture, out var port))
-                {
-                    return port;
-                }
-            }
-
-            return 7071;
-        }
     }
 }
 

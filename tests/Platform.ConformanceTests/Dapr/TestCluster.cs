@@ -49,12 +49,12 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public string ResourcesFolder => Path.Combine(_folder, "components");
 
-    public static async Task<TestCluster> OpenAsync(string components = Components, string? folder = null)
+    public static async Task<TestCluster> OpenAsync(string components = Components, string? folder = null, TimeProvider? time = null)
     {
         var root = folder ?? Directory.CreateTempSubdirectory("sidecar-").FullName;
         Directory.CreateDirectory(Path.Combine(root, "components"));
         await File.WriteAllTextAsync(Path.Combine(root, "components", "all.yaml"), components);
-        var cluster = await SidecarCluster.OpenAsync(new SidecarClusterOptions { StateFolder = Path.Combine(root, "state") }, TestContext.Current.CancellationToken);
+        var cluster = await SidecarCluster.OpenAsync(new SidecarClusterOptions { StateFolder = Path.Combine(root, "state"), Time = time ?? TimeProvider.System }, TestContext.Current.CancellationToken);
         return new TestCluster(root, cluster, folder is not null);
     }
 

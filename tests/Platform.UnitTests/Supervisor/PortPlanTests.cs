@@ -63,8 +63,6 @@ public sealed class PortPlanTests
         DaprHttpPort = 3500,
         Command = command,
         Environment = new Dictionary<string, string>(),
-        ResourcesPaths = [],
-        AppProtocol = "http",
-        LogLevel = "info",
+        Sidecar = new Platform.Local.Sidecar.SidecarOptions { AppId = id },
     };
 }

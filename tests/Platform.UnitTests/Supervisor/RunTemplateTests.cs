@@ -15,7 +15,7 @@ public sealed class RunTemplateTests : IDisposable
 
         Assert.Equal(["control", "worker-0", "worker-1", "functions"], template.Apps.Select(app => app.AppId));
         Assert.Equal(7071, Assert.Single(template.Apps, app => app.IsFunctionApp).FunctionsPort);
-        Assert.All(template.Apps, app => Assert.Equal([Path.Combine(Repository.Root, "components", "local")], app.ResourcesPaths));
+        Assert.All(template.Apps, app => Assert.Equal([Path.Combine(Repository.Root, "components", "local")], app.Sidecar.ResourcesPaths));
     }
 
     [Fact]
@@ -42,14 +42,41 @@ public sealed class RunTemplateTests : IDisposable
 
         Assert.Equal("app", template.Apps[0].AppId);
         Assert.Equal(5000, template.Apps[0].AppPort);
-        Assert.Equal("debug", template.Apps[0].LogLevel);
-        Assert.Equal([Path.Combine(_folder, "shared")], template.Apps[0].ResourcesPaths);
+        Assert.Equal(Microsoft.Extensions.Logging.LogLevel.Debug, template.Apps[0].Sidecar.LogLevel);
+        Assert.Equal([Path.Combine(_folder, "shared")], template.Apps[0].Sidecar.ResourcesPaths);
         Assert.Equal(new Dictionary<string, string> { ["A"] = "common", ["B"] = "app" }, template.Apps[0].Environment);
-        Assert.Equal([Path.Combine(_folder, "app", "own")], template.Apps[1].ResourcesPaths);
+        Assert.Equal([Path.Combine(_folder, "app", "own")], template.Apps[1].Sidecar.ResourcesPaths);
         Assert.Equal(7099, template.Apps[1].FunctionsPort);
     }
 
+    [Fact]
+    public void Load_SettingsOfTheSidecar_AreDaprsFields()
+    {
+        var template = Load("""
+            version: 1
+            common: { maxBodySize: 16Mi, enableAppHealthCheck: true, appHealthThreshold: 9, appMaxConcurrency: 4 }
+            apps:
+              - appID: own
+                appDirPath: .
+                appProtocol: h2c
+                maxBodySize: 1Ki
+                appHealthCheckPath: /ready
+                appHealthProbeInterval: 7
+                appHealthProbeTimeout: 250
+                appHealthThreshold: 2
+              - appID: plain
+                appDirPath: .
+            """);
+
+        var (own, plain) = (template.Apps[0].Sidecar, template.Apps[1].Sidecar);
+        Assert.Equal(("own", "h2c", 1024, true, "/ready", 2, 4), (own.AppId, own.AppProtocol, own.MaxBodyBytes, own.EnableAppHealthCheck, own.AppHealthCheckPath, own.AppHealthThreshold, own.AppMaxConcurrency));
+        Assert.Equal((TimeSpan.FromSeconds(7), TimeSpan.FromMilliseconds(250)), (own.AppHealthProbeInterval, own.AppHealthProbeTimeout));
+        Assert.Equal(("plain", "http", 16 * 1024 * 1024, "/healthz", 9), (plain.AppId, plain.AppProtocol, plain.MaxBodyBytes, plain.AppHealthCheckPath, plain.AppHealthThreshold));
+    }
+
     [Theory]
+    [InlineData("version: 1\ncommon:\n  maxBodySize: lots\napps:\n  - appDirPath: .", "dapr.yaml(3): maxBodySize: 'lots' is not a byte quantity")]
+    [InlineData("version: 1\napps:\n  - appDirPath: .\n    logLevel: loud", "dapr.yaml(4): logLevel: Log level 'loud' is unknown")]
     [InlineData("apps: []", "dapr.yaml(1): expected 'version: 1', found 'none'")]
     [InlineData("version: 1\napps: []", "expected at least one entry under 'apps'")]
     [InlineData("version: 1\napps:\n  - appID: x", "dapr.yaml(3): an app needs 'appDirPath'")]

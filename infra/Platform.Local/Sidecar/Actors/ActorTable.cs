@@ -55,7 +55,7 @@ internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProv
                     continue; // Things changed while the turn waited: look again.
                 }
 
-                if (turn.OnlyIn is { } only && !instance.IsActiveIn(only))
+                if (turn.OnlyIn is { } only && (only != host || !instance.IsActiveIn(only)))
                 {
                     return null;
                 }
@@ -87,6 +87,15 @@ internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProv
         }
     }
 
+    /// <summary>Deactivates the actors whose place is another host now, after their running turns; each comes to life there with its next turn.</summary>
+    public async Task RebalanceAsync()
+    {
+        foreach (var instance in _instances.Values.Where(IsMisplaced))
+        {
+            await DeactivateAsync(instance, evenIfUsed: true);
+        }
+    }
+
     /// <summary>Deactivates everything that is active in a host, at its end; running turns are waited for as the drain settings say.</summary>
     public async Task DrainAsync(ActorHostApp host)
     {
@@ -97,6 +106,8 @@ internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProv
             await DeactivateAsync(instance, evenIfUsed: true, patience.Token);
         }
     }
+
+    private bool IsMisplaced(ActorInstance instance) => instance.Host is { } host && placement.Find(instance.Key) is { } place && place != host;
 
     /// <summary>True if no turn was run for the idle timeout, or the app is gone.</summary>
     private bool IsUnused(ActorInstance instance) =>

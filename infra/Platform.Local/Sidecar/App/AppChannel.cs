@@ -1,4 +1,5 @@
 using System.Net;
+using Platform.Local.Sidecar.Configuration;
 
 namespace Platform.Local.Sidecar.App;
 
@@ -20,7 +21,7 @@ internal sealed class AppChannel : IDisposable
         Port = options.AppPort;
         Address = options.AppPort is { } port ? new UriBuilder("http", options.AppChannelAddress, port, "/").Uri : null;
         MaxBodyBytes = options.MaxBodyBytes;
-        _token = options.AppApiToken;
+        _token = options.AppApiToken is { Length: > 0 } token ? token : null;
         _slots = options.AppMaxConcurrency > 0 ? new SemaphoreSlim(options.AppMaxConcurrency) : null;
         _version = options.AppProtocol == "h2c" ? HttpVersion.Version20 : HttpVersion.Version11;
         _invoker = new HttpMessageInvoker(new SocketsHttpHandler
@@ -51,6 +52,9 @@ internal sealed class AppChannel : IDisposable
 
     /// <summary>False while the app fails its health checks.</summary>
     public bool IsHealthy { get; set; } = true;
+
+    /// <summary>Which apps may call; null: all may.</summary>
+    public AccessControl? AccessControl { get; init; }
 
     /// <summary>Called when a connection was refused: nobody listens.</summary>
     public Action? Refused { get; set; }

@@ -9,6 +9,9 @@ namespace Platform.Local.Sidecar.Http;
 /// <param name="Message">In words.</param>
 internal sealed record DaprError(int Status, string Code, string Message)
 {
+    /// <summary>The longer form of some errors; null: the short one.</summary>
+    public DaprErrorDetails? Details { get; init; }
+
     public static DaprError Malformed(string what) => new(400, "ERR_MALFORMED_REQUEST", "failed deserializing HTTP body: " + what);
 
     /// <summary>The answer to a path or verb that is no route: it is taken for an invocation without a target.</summary>
@@ -22,6 +25,7 @@ internal sealed record DaprError(int Status, string Code, string Message)
             writer.WriteStartObject();
             writer.WriteString("errorCode"u8, Code);
             writer.WriteString("message"u8, Message);
+            Details?.Write(writer);
             writer.WriteEndObject();
         }
 

@@ -46,7 +46,6 @@ internal static class ForwardedAnswer
                 return;
             }
 
-            answer.Clear();
             throw e as HttpRequestException ?? new HttpRequestException(e.Message, e);
         }
         catch (OperationCanceledException)

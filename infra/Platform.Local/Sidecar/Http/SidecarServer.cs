@@ -24,11 +24,15 @@ internal sealed class SidecarServer : IAsyncDisposable
     /// <exception cref="SidecarException">The port is taken.</exception>
     public static async Task<SidecarServer> StartAsync(int port, RequestDelegate handler, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var options = new KestrelServerOptions { AddServerHeader = false, AllowSynchronousIO = false };
+        var options = new KestrelServerOptions { AddServerHeader = false, AllowSynchronousIO = false, AllowAlternateSchemes = true };
         options.Limits.MaxRequestBodySize = null; // The limit is the sidecar's own: its error is daprd's.
         options.Limits.MinRequestBodyDataRate = null; // A stream of tokens or of a person's typing may be slow.
         options.Limits.MinResponseDataRate = null;
-        options.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
+        options.Listen(IPAddress.Loopback, port, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1AndHttp2;
+            listen.Use(PriorKnowledge.Detect);
+        });
         var server = new KestrelServer(
             Options.Create(options),
             new SocketTransportFactory(Options.Create(new SocketTransportOptions { UnsafePreferInlineScheduling = true }), loggers),

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 
 namespace Platform.Local.Sidecar.Http;
@@ -6,15 +7,40 @@ namespace Platform.Local.Sidecar.Http;
 internal static class TraceContext
 {
     public const string Header = "traceparent";
+    private static readonly SearchValues<char> NoKey = SearchValues.Create(" \t\"(),/:;<=>?@[]{}\\");
+    private static readonly SearchValues<char> NoValue = SearchValues.Create(" \"\\");
 
-    /// <summary>The trace to hand on. Begun traces are not sampled, as with daprd's default rate.</summary>
-    public static string Of(HttpContext context)
+    /// <summary>Begins the request's span: the caller is told of it, and whatever goes on from here carries it. Begun traces are not sampled, as with daprd's default rate.</summary>
+    public static string Begin(HttpContext context)
     {
         var incoming = context.Request.Headers.TraceParent.ToString();
         var span = ActivitySpanId.CreateRandom().ToHexString();
-        return IsValid(incoming)
+        var trace = IsValid(incoming)
             ? string.Concat(incoming.AsSpan(0, 36), span, incoming.AsSpan(52, 3))
             : $"00-{ActivityTraceId.CreateRandom().ToHexString()}-{span}-00";
+        context.Response.Headers.TraceParent = trace;
+        return trace;
+    }
+
+    /// <summary>The trace to hand on.</summary>
+    public static string Of(HttpContext context) => context.Response.Headers.TraceParent is [{ } begun] ? begun : Begin(context);
+
+    /// <summary>Whether a <c>baggage</c> header can be read (W3C Baggage, section 3.2): members of the form <c>key=value</c>, with properties behind semicolons.</summary>
+    public static bool IsBaggage(string value)
+    {
+        foreach (var member in value.AsSpan().Split(','))
+        {
+            var pair = value.AsSpan(member);
+            var properties = pair.IndexOf(';');
+            pair = (properties < 0 ? pair : pair[..properties]).Trim();
+            var mark = pair.IndexOf('=');
+            if (mark <= 0 || pair[..mark].Trim().ContainsAny(NoKey) || pair[(mark + 1)..].Trim().ContainsAny(NoValue))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary><c>00-{32 hex}-{16 hex}-{2 hex}</c>.</summary>

@@ -7,9 +7,9 @@ using Platform.Local.Sidecar.Resiliency;
 
 namespace Platform.Local.Sidecar.Invocation;
 
-/// <summary>Service invocation: forwards a call to the app with that id, streaming both ways, whatever the app answers.</summary>
+/// <summary>Service invocation: forwards a call to the app with that id, or to an endpoint outside, streaming both ways, whatever the callee answers.</summary>
 /// <remarks>Both sidecars of a call live in this process, so one hop does the work of two: it adds what the callee's sidecar would add.</remarks>
-internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegistry peers, ResiliencyPolicies policies, long maxBodyBytes, ILogger log)
+internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegistry peers, HttpEndpoints endpoints, ResiliencyPolicies policies, long maxBodyBytes, ILogger log)
 {
     private static readonly UriCreationOptions AsIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
@@ -21,21 +21,16 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
             return;
         }
 
-        var appId = AppIdOf(target.Target);
         try
         {
-            if (apps.Find(appId) is { Address: not null } callee)
+            if (context.Request.ContentLength > maxBodyBytes)
             {
-                await ForwardAsync(context, callee, target.Method, path.Query);
+                throw new BodyTooLargeException(maxBodyBytes);
             }
-            else if (peers.FindApp(appId) is { } peer)
-            {
-                await ForwardAsync(context, peer, target.Method, path.Query);
-            }
-            else
-            {
-                throw Failure(target.Target, $"couldn't find service: {appId}");
-            }
+
+            await (endpoints.Find(target.Target) is { } endpoint
+                ? ForwardAsync(context, endpoint, target.Method, path.Query)
+                : ForwardAsync(context, AppIdOf(target.Target), target, path.Query));
         }
         catch (Exception e) when (e is HttpRequestException or BodyTooLargeException or TimeoutException or CircuitOpenException && !context.Response.HasStarted)
         {
@@ -44,7 +39,7 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         }
     }
 
-    private static DaprErrorException Failure(string target, string why, Exception? inner = null) => new(500, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {target}, err: {why}", inner);
+    private static DaprErrorException Failure(string target, string why, Exception? inner = null, int status = 500) => new(status, "ERR_DIRECT_INVOKE", $"failed to invoke, id: {target}, err: {why}", inner);
 
     private static string AppIdOf(string target)
     {
@@ -58,25 +53,44 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         return dots == 1 ? target[..target.IndexOf('.', StringComparison.Ordinal)] : target;
     }
 
+    private static bool HasBody(HttpContext context) => context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0;
+
+    private Task ForwardAsync(HttpContext context, string appId, InvocationTarget target, string query)
+    {
+        if (apps.Find(appId) is { Address: not null } callee)
+        {
+            return ForwardAsync(context, callee, target.Method, query);
+        }
+
+        return peers.FindApp(appId) is { } peer
+            ? ForwardAsync(context, peer, target.Method, query)
+            : throw Failure(target.Target, $"couldn't find service: {appId}");
+    }
+
     /// <summary>To the app's sidecar in another process, which adds what a callee's sidecar adds.</summary>
     private async Task ForwardAsync(HttpContext context, PeerEntry peer, string method, string query)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri($"http://127.0.0.1:{peer.HttpPort}/v1.0/invoke/{peer.AppId}/method/{method}{query}", AsIs));
-        if (context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0)
-        {
-            request.Content = new ForwardedBody(context, maxBodyBytes);
-        }
-
-        ForwardedHeaders.Copy(context, request);
+        using var request = CreateRequest(context, $"http://127.0.0.1:{peer.HttpPort}/v1.0/invoke/{peer.AppId}/method/{method}{query}", null);
         using var response = await peers.SendAsync(peer, self.AppId, request, context.RequestAborted);
         await ForwardedAnswer.CopyAsync(response, context);
     }
 
-    /// <summary>The app for which the call is made: this sidecar's own, or that of a peer that proves itself.</summary>
-    private string CallerOf(HttpContext context) =>
-        context.Request.Headers[PeerRegistry.SecretHeader] is [{ } secret] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(peers.Secret))
-            ? context.Request.Headers[PeerRegistry.CallerHeader].ToString()
-            : self.AppId;
+    /// <summary>Straight to an endpoint outside: there is no sidecar at the other end, and nobody there is told who calls.</summary>
+    private Task ForwardAsync(HttpContext context, HttpEndpoint endpoint, string method, string query) => ForwardAsync(
+        context,
+        policies.ForApp(endpoint.Name),
+        body =>
+        {
+            var request = CreateRequest(context, $"{endpoint.BaseAddress}{method}{query}", body);
+            foreach (var (name, value) in endpoint.Headers)
+            {
+                request.Headers.Remove(name);
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+
+            return request;
+        },
+        endpoint.Client.SendAsync);
 
     private async Task ForwardAsync(HttpContext context, AppChannel callee, string method, string query)
     {
@@ -85,17 +99,23 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
             throw Failure(callee.AppId, "app is not in a healthy state");
         }
 
-        if (context.Request.ContentLength > maxBodyBytes)
+        var caller = CallerOf(context);
+        if (callee.AccessControl is { } access && caller != callee.AppId && !access.Allows(caller, method, context.Request.Method))
         {
-            throw new BodyTooLargeException(maxBodyBytes);
+            throw Failure(callee.AppId, $"rpc error: code = PermissionDenied desc = access control policy has denied access to id: {caller} operation: {method} verb: {context.Request.Method}", status: 403);
         }
 
-        var policy = policies.ForApp(callee.AppId);
         using var slot = await callee.EnterAsync(context.RequestAborted);
+        await ForwardAsync(context, policies.ForApp(callee.AppId), body => CreateRequest(context, callee, caller, method, query, body), callee.SendAsync);
+    }
+
+    private async Task ForwardAsync(
+        HttpContext context, ResiliencyPolicy policy, Func<ReadOnlyMemory<byte>?, HttpRequestMessage> create, Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send)
+    {
         if (policy.IsNone)
         {
-            using var request = CreateRequest(context, callee, method, query, null);
-            using var response = await callee.SendAsync(request, context.RequestAborted);
+            using var request = create(null);
+            using var response = await send(request, context.RequestAborted);
             await ForwardedAnswer.CopyAsync(response, context);
             return;
         }
@@ -106,8 +126,8 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         using var answer = await policy.ExecuteAsync(
             async cancellationToken =>
             {
-                using var request = CreateRequest(context, callee, method, query, body);
-                return await callee.SendAsync(request, cancellationToken);
+                using var request = create(body);
+                return await send(request, cancellationToken);
             },
             response => (int)response.StatusCode is >= 200 and < 400 ? null : (int)response.StatusCode,
             response => response.Dispose(),
@@ -116,20 +136,31 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         await ForwardedAnswer.CopyAsync(answer, context);
     }
 
-    private HttpRequestMessage CreateRequest(HttpContext context, AppChannel callee, string method, string query, ReadOnlyMemory<byte>? body)
+    /// <summary>The app for which the call is made: this sidecar's own, or that of a peer that proves itself.</summary>
+    private string CallerOf(HttpContext context) =>
+        context.Request.Headers[PeerRegistry.SecretHeader] is [{ } secret] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(peers.Secret))
+            ? context.Request.Headers[PeerRegistry.CallerHeader].ToString()
+            : self.AppId;
+
+    private HttpRequestMessage CreateRequest(HttpContext context, string address, ReadOnlyMemory<byte>? body)
     {
-        var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri($"{callee.Address}{method}{query}", AsIs));
+        var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri(address, AsIs));
         if (body is { } kept)
         {
             request.Content = kept.IsEmpty ? null : new ReadOnlyMemoryContent(kept);
         }
-        else if (context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0)
+        else if (HasBody(context))
         {
             request.Content = new ForwardedBody(context, maxBodyBytes);
         }
 
         ForwardedHeaders.Copy(context, request);
-        var caller = CallerOf(context);
+        return request;
+    }
+
+    private HttpRequestMessage CreateRequest(HttpContext context, AppChannel callee, string caller, string method, string query, ReadOnlyMemory<byte>? body)
+    {
+        var request = CreateRequest(context, $"{callee.Address}{method}{query}", body);
         if (caller != callee.AppId)
         {
             var headers = request.Headers;

@@ -1,17 +1,26 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Platform.DataPlane;
 
 namespace Platform.Local.Sidecar.PubSub;
 
 /// <summary>A consumer of a topic of a component.</summary>
-internal readonly record struct GroupKey(string Component, string Topic, string Consumer)
+/// <param name="Component">The component.</param>
+/// <param name="Topic">The topic; of a wildcard all topics that begin like it up to the star.</param>
+/// <param name="Consumer">The consumer.</param>
+/// <param name="IsWildcard">True if a star at the end of the topic stands for any rest.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct GroupKey(string Component, string Topic, string Consumer, bool IsWildcard = false)
 {
     private const char Separator = '\u001f';
 
-    public override string ToString() => string.Join(Separator, Component, Topic, Consumer);
+    public override string ToString() => string.Join(Separator, IsWildcard ? [Component, Topic, Consumer, "*"] : [Component, Topic, Consumer]);
 
-    public static GroupKey Parse(string text) => text.Split(Separator) is [var component, var topic, var consumer] ? new GroupKey(component, topic, consumer) : default;
+    /// <summary>Whether a message of this topic is for the group.</summary>
+    public bool Takes(string topic) => Topic == topic || (IsWildcard && topic.AsSpan().StartsWith(Topic.AsSpan(0, Topic.Length - 1), StringComparison.Ordinal));
+
+    public static GroupKey Parse(string text) => text.Split(Separator) is [var component, var topic, var consumer, .. var rest] ? new GroupKey(component, topic, consumer, rest is ["*"]) : default;
 }
 
 /// <summary>All topics of the cluster, on disk: a message is there once per consumer group until that group has handled it.</summary>
@@ -194,7 +203,7 @@ internal sealed class MessageBroker : IAsyncDisposable
         var placed = new List<(ConsumerGroup, string, byte[])>();
         foreach (var (key, group) in _groups)
         {
-            if (key.Component == component && key.Topic == topic)
+            if (key.Component == component && key.Takes(topic))
             {
                 foreach (var message in messages)
                 {

@@ -14,7 +14,7 @@ internal sealed class PubSubComponent
         _appId = appId;
         ConsumerId = resource.Find("consumerID") is { Length: > 0 } id ? id : appId;
         RedeliverAfter = GoDuration.TryParse(resource.Find("processingTimeout"), out var timeout) && timeout > TimeSpan.Zero ? timeout : TimeSpan.FromSeconds(60);
-        Concurrency = resource.Type == "pubsub.in-memory" ? 1 : int.TryParse(resource.Find("concurrency"), out var workers) && workers > 0 ? workers : 10;
+        Concurrency = resource.Type == ComponentTypes.InMemoryPubSub ? 1 : int.TryParse(resource.Find("concurrency"), out var workers) && workers > 0 ? workers : 10;
     }
 
     public ComponentResource Resource { get; }
@@ -29,6 +29,9 @@ internal sealed class PubSubComponent
 
     /// <summary>Deliveries of one subscription at a time.</summary>
     public int Concurrency { get; }
+
+    /// <summary>The group of this app for a topic. With the in-memory type a star at the end stands for any rest; with Redis it is a character like others.</summary>
+    public GroupKey GroupOf(string topic) => new(Name, topic, ConsumerId, Resource.Type == ComponentTypes.InMemoryPubSub && topic.EndsWith('*'));
 
     public bool MayPublish(string topic) => IsKnown(topic) && InScope("publishingScopes", topic);
 

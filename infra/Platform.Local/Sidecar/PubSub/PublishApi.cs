@@ -2,11 +2,12 @@ using System.Buffers;
 using System.Text.Json;
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Resiliency;
 
 namespace Platform.Local.Sidecar.PubSub;
 
 /// <summary><c>/v1.0/publish/{pubsub}/{topic}</c> and <c>/v1.0-alpha1/publish/bulk/...</c>.</summary>
-internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> components, MessageBroker broker, string appId, long maxBodyBytes, TimeProvider time)
+internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> components, MessageBroker broker, ResiliencyPolicies policies, string appId, long maxBodyBytes, TimeProvider time)
 {
     /// <summary>Handles a request whose second segment is <c>publish</c>; false if it is none of ours.</summary>
     public async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
@@ -156,17 +157,20 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
     {
         if (components.Count == 0)
         {
-            throw new DaprErrorException(400, "ERR_PUBSUB_NOT_CONFIGURED", "no pubsub is configured");
+            throw Failure(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured", "NOT_CONFIGURED", name);
         }
 
-        var component = components.GetValueOrDefault(name) ?? throw new DaprErrorException(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub '{name}' not found");
+        var component = components.GetValueOrDefault(name) ?? throw Failure(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub {name} not found", "NOT_FOUND", name);
         if (topic.Length == 0)
         {
-            throw new DaprErrorException(404, "ERR_TOPIC_NAME_EMPTY", $"topic is empty in pubsub '{name}'");
+            throw Failure(404, "ERR_TOPIC_NAME_EMPTY", $"topic is empty in pubsub {name}", "TOPIC_NAME_EMPTY", name);
         }
 
-        return component.MayPublish(topic) ? component : throw new DaprErrorException(403, "ERR_PUBSUB_FORBIDDEN", $"topic {topic} is not allowed for app id {appId}");
+        return component.MayPublish(topic) ? component : throw Failure(403, "ERR_PUBSUB_FORBIDDEN", $"topic {topic} is not allowed for app id {appId}", "FORBIDDEN", name);
     }
+
+    private DaprErrorException Failure(int status, string code, string message, string reason, string component, Exception? inner = null) =>
+        new(new DaprError(status, code, message) { Details = DaprErrorDetails.OfPubSub(reason, components.GetValueOrDefault(component)?.Resource.Type ?? "pubsub", component, message) }, inner);
 
     private PublishContext ContextOf(HttpContext context, string name, string topic, IReadOnlyDictionary<string, string> metadata) => new()
     {
@@ -183,11 +187,20 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
     {
         try
         {
-            await broker.PublishAsync(component.Name, topic, messages);
+            await policies.ForPubSubOutbound(component.Name).ExecuteAsync(
+                async _ =>
+                {
+                    await broker.PublishAsync(component.Name, topic, messages);
+                    return true;
+                },
+                _ => null,
+                _ => { },
+                mayRepeat: true,
+                CancellationToken.None);
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or TimeoutException or CircuitOpenException)
         {
-            throw new DaprErrorException(500, "ERR_PUBSUB_PUBLISH_MESSAGE", $"error when publishing to topic {topic} in pubsub {component.Name}: {e.Message}", e);
+            throw Failure(500, "ERR_PUBSUB_PUBLISH_MESSAGE", $"error when publishing to topic {topic} in pubsub {component.Name}: {e.Message}", "PUBLISH_MESSAGE", component.Name, e);
         }
     }
 }

@@ -33,7 +33,7 @@ internal sealed class SidecarSubscriptions(
         }
 
         Current = [.. wanted.Values];
-        var groups = Current.ToDictionary(subscription => new GroupKey(subscription.PubSub, subscription.Topic, components[subscription.PubSub].ConsumerId));
+        var groups = Current.ToDictionary(subscription => components[subscription.PubSub].GroupOf(subscription.Topic));
         await broker.LeaveOthersAsync(app.AppId, groups.Keys.ToHashSet());
         foreach (var (key, subscription) in groups)
         {

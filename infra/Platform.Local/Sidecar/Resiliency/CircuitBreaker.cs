@@ -40,6 +40,9 @@ internal sealed class CircuitBreaker(CircuitBreakerPolicy policy, TimeProvider t
         HalfOpen,
     }
 
+    /// <summary>Its settings.</summary>
+    public CircuitBreakerPolicy Policy => policy;
+
     /// <summary>Asks to pass.</summary>
     /// <exception cref="CircuitOpenException">The breaker is open, or half open and at its limit.</exception>
     public void Enter()

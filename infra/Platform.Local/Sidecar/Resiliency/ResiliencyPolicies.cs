@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Platform.Dapr;
+using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Expressions;
 using Platform.Local.Sidecar.Resources;
 
@@ -13,6 +14,7 @@ internal sealed class ResiliencyPolicies
     private readonly Dictionary<string, CircuitBreakerPolicy> _breakers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, YamlMap> _targets = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ResiliencyPolicy> _made = new(StringComparer.Ordinal);
+    private readonly ActorBreakers _actorBreakers = new();
     private readonly TimeProvider _time;
 
     /// <exception cref="ResourceException">A policy cannot be read, or a target names one that is not there.</exception>
@@ -42,8 +44,21 @@ internal sealed class ResiliencyPolicies
     /// <summary>For calls of an app or endpoint.</summary>
     public ResiliencyPolicy ForApp(string appId) => Find("app/" + appId, ["App", ""]);
 
-    /// <summary>For calls of actors of a type.</summary>
-    public ResiliencyPolicy ForActor(string type) => Find("actor/" + type, ["Actor", ""]);
+    /// <summary>For calls of an actor: its type's policy, with a breaker per type, per actor, or both, as <c>circuitBreakerScope</c> says.</summary>
+    public ResiliencyPolicy ForActor(ActorKey actor)
+    {
+        var target = "actor/" + actor.Type;
+        var policy = Find(target, ["Actor", ""]);
+        return policy.Breaker is { } ofType && _targets.GetValueOrDefault(target) is { } map && map.Text("circuitBreakerScope") is "id" or "both"
+            ? policy.With(_actorBreakers.Of(actor, ofType.Policy, map.Number("circuitBreakerCacheSize") ?? ActorBreakers.DefaultSize, _time), keepsOwn: map.Text("circuitBreakerScope") == "both")
+            : policy;
+    }
+
+    /// <summary>For writes to a state store.</summary>
+    public ResiliencyPolicy ForStateOutbound(string component) => Find("out/" + component, ["StatestoreComponentOutbound", "ComponentOutbound", "Component", ""]);
+
+    /// <summary>For publishing to a pub/sub component.</summary>
+    public ResiliencyPolicy ForPubSubOutbound(string component) => Find("out/" + component, ["PubsubComponentOutbound", "ComponentOutbound", "Component", ""]);
 
     /// <summary>For deliveries of a pub/sub component.</summary>
     public ResiliencyPolicy ForPubSubInbound(string component) => Find("in/" + component, ["PubsubComponentInbound", "ComponentInbound", "Component", ""]);
@@ -97,6 +112,11 @@ internal sealed class ResiliencyPolicies
         RequireKnown(target, "retry", _retries.Keys);
         RequireKnown(target, "circuitBreaker", _breakers.Keys);
         RequireKnown(target, "timeout", _timeouts.Keys);
+        if (key.StartsWith("actor/", StringComparison.Ordinal) && target.Text("circuitBreaker") is not null && target.Text("circuitBreakerScope") is not ("type" or "id" or "both"))
+        {
+            throw target.ErrorAt("circuitBreakerScope", $"circuitBreakerScope is '{target.Text("circuitBreakerScope") ?? "missing"}'; a circuit breaker of actors needs type, id or both.");
+        }
+
         _targets[key] = target;
     }
 

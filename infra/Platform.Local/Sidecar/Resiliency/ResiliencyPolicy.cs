@@ -1,7 +1,7 @@
 namespace Platform.Local.Sidecar.Resiliency;
 
 /// <summary>What holds for one target: retry around breaker around timeout around the call. Thread-safe.</summary>
-internal sealed class ResiliencyPolicy(RetryPolicy? retry, CircuitBreaker? breaker, TimeSpan? timeout, TimeProvider time)
+internal sealed class ResiliencyPolicy(RetryPolicy? retry, CircuitBreaker? breaker, TimeSpan? timeout, TimeProvider time, CircuitBreaker? inner = null)
 {
     /// <summary>Calls once and passes everything on.</summary>
     public static ResiliencyPolicy None { get; } = new(null, null, null, TimeProvider.System);
@@ -11,6 +11,12 @@ internal sealed class ResiliencyPolicy(RetryPolicy? retry, CircuitBreaker? break
 
     /// <summary>True if nothing is done at all.</summary>
     public bool IsNone => retry is null && breaker is null && timeout is null;
+
+    /// <summary>The breaker; null if there is none.</summary>
+    public CircuitBreaker? Breaker => breaker;
+
+    /// <summary>The same with another breaker, in place of this one's or within it.</summary>
+    public ResiliencyPolicy With(CircuitBreaker another, bool keepsOwn) => new(retry, keepsOwn ? breaker : another, timeout, time, keepsOwn ? another : null);
 
     /// <summary>Runs a call under the policy.</summary>
     /// <param name="call">One attempt; its token ends with the timeout.</param>
@@ -54,12 +60,23 @@ internal sealed class ResiliencyPolicy(RetryPolicy? retry, CircuitBreaker? break
         var isSuccess = false;
         try
         {
+            inner?.Enter();
+        }
+        catch (CircuitOpenException)
+        {
+            breaker?.Report(isSuccess: false);
+            throw;
+        }
+
+        try
+        {
             var result = await TimedAsync(call, cancellationToken);
             isSuccess = failedStatus(result) is null;
             return result;
         }
         finally
         {
+            inner?.Report(isSuccess);
             breaker?.Report(isSuccess);
         }
     }

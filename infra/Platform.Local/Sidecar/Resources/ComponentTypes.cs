@@ -6,8 +6,11 @@ internal static class ComponentTypes
     /// <summary>State stores of Dapr with ETags, transactions and time to live: the embedded durable store has the same.</summary>
     public static IReadOnlyList<string> State { get; } = ["state.redis", "state.in-memory", "state.postgresql", "state.sqlite"];
 
+    /// <summary>The broker whose subscriptions may end in a star.</summary>
+    public const string InMemoryPubSub = "pubsub.in-memory";
+
     /// <summary>Brokers with consumer groups: the embedded durable broker has the same.</summary>
-    public static IReadOnlyList<string> PubSub { get; } = ["pubsub.redis", "pubsub.in-memory"];
+    public static IReadOnlyList<string> PubSub { get; } = ["pubsub.redis", InMemoryPubSub];
 
     /// <summary>Secrets in a JSON file.</summary>
     public const string SecretsFile = "secretstores.local.file";

@@ -29,6 +29,22 @@ internal sealed record ResourceDocument(string Kind, string ApiVersion, YamlMap 
     /// <exception cref="ResourceException">A document is not one of Dapr's kinds.</exception>
     public static IReadOnlyList<ResourceDocument> Read(string file, ILogger log)
     {
+        try
+        {
+            return Parse(file);
+        }
+        catch (YamlFileException e)
+        {
+            SidecarLog.ResourceUnreadable(log, file, e.Message);
+            return [];
+        }
+    }
+
+    /// <summary>Reads the documents of one file.</summary>
+    /// <exception cref="YamlFileException">It is no YAML.</exception>
+    /// <exception cref="ResourceException">A document is not one of Dapr's kinds.</exception>
+    public static IReadOnlyList<ResourceDocument> Parse(string file)
+    {
         var yaml = new YamlStream();
         try
         {
@@ -37,8 +53,7 @@ internal sealed record ResourceDocument(string Kind, string ApiVersion, YamlMap 
         }
         catch (YamlException e)
         {
-            SidecarLog.ResourceUnreadable(log, file, $"line {e.Start.Line}: {e.Message}");
-            return [];
+            throw new YamlFileException(file, e.Start.Line, "not YAML: " + e.Message);
         }
 
         return [.. yaml.Documents.Where(document => document.RootNode is YamlMappingNode).Select(document => Of(new YamlMap(file, (YamlMappingNode)document.RootNode)))];

@@ -1,3 +1,5 @@
+using Platform.Local.Sidecar.Configuration;
+using Platform.Local.Sidecar.Invocation;
 using Platform.Local.Sidecar.PubSub;
 using Platform.Local.Sidecar.Resiliency;
 using Platform.Local.Sidecar.Secrets;
@@ -16,8 +18,11 @@ internal sealed record SidecarResources
     /// <summary>Subscriptions, resiliencies and endpoints that are for this app.</summary>
     public required IReadOnlyList<ResourceDocument> Others { get; init; }
 
-    /// <summary>The <c>spec</c> of the Configuration; null if there is none.</summary>
-    public required YamlMap? Configuration { get; init; }
+    /// <summary>The Configuration; one that changes nothing if there is none.</summary>
+    public required SidecarConfiguration Configuration { get; init; }
+
+    /// <summary>HTTPEndpoint resources.</summary>
+    public required IReadOnlyList<HttpEndpoint> Endpoints { get; init; }
 
     /// <summary>Reads and checks all of it.</summary>
     /// <exception cref="SidecarException">Something cannot be honoured; the message has file and line.</exception>
@@ -26,14 +31,17 @@ internal sealed record SidecarResources
         try
         {
             var documents = ResourceDocument.ReadAll(options.ResourcesPaths, log);
-            var loader = new ComponentLoader(options);
+            var configuration = SidecarConfiguration.Load(options.ConfigPath);
+            var loader = new ComponentLoader(options, configuration.DeniedComponents);
             loader.Load(documents);
+            List<ResourceDocument> others = [.. documents.Where(document => document.Kind is not ("Component" or "Configuration") && document.IsFor(options.AppId))];
             return new SidecarResources
             {
                 Components = loader.Components,
                 Secrets = loader.Secrets,
-                Others = [.. documents.Where(document => document.Kind is not ("Component" or "Configuration") && document.IsFor(options.AppId))],
-                Configuration = options.ConfigPath is null ? null : ReadConfiguration(options.ConfigPath, log),
+                Others = others,
+                Configuration = configuration,
+                Endpoints = [.. others.Where(document => document.Kind == "HTTPEndpoint").Select(document => HttpEndpoint.Of(document, loader.Values))],
             };
         }
         catch (ResourceException e)
@@ -50,9 +58,6 @@ internal sealed record SidecarResources
     /// <exception cref="SidecarException">One cannot be honoured.</exception>
     public IReadOnlyList<Subscription> Subscriptions() => Checked(() => Others.Where(document => document.Kind == "Subscription").Select(SubscriptionReader.Declarative).ToList());
 
-    /// <summary>Whether the Configuration turns a feature on.</summary>
-    public bool HasFeature(string name) => Configuration?.Maps("features").Any(feature => feature.Text("name") == name && feature.Flag("enabled") == true) == true;
-
     private static T Checked<T>(Func<T> read)
     {
         try
@@ -64,8 +69,4 @@ internal sealed record SidecarResources
             throw new SidecarException($"The sidecar cannot start. {e.Message}", e);
         }
     }
-
-    private static YamlMap? ReadConfiguration(string path, ILogger log) => File.Exists(path)
-        ? ResourceDocument.Read(path, log).FirstOrDefault(document => document.Kind == "Configuration")?.Root.Map("spec")
-        : throw new SidecarException($"Configuration file '{path}' does not exist; create it, or leave --config (configFilePath in dapr.yaml) out.");
 }

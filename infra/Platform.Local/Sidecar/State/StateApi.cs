@@ -3,11 +3,12 @@ using System.Globalization;
 using System.Text.Json;
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Resiliency;
 
 namespace Platform.Local.Sidecar.State;
 
 /// <summary><c>/v1.0/state/{store}</c>: save, get, delete, bulk, transaction.</summary>
-internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> stores, long maxBodyBytes)
+internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> stores, string appId, ResiliencyPolicies policies, long maxBodyBytes)
 {
     /// <summary>Handles a request whose path is <c>v1.0/state/...</c>; false if it is none of ours.</summary>
     public async Task<bool> TryHandleAsync(HttpContext context, ApiPath path)
@@ -34,12 +35,16 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
 
     private StateComponent Resolve(string name)
     {
-        if (stores.Count == 0)
+        if (stores.GetValueOrDefault(name) is { } store)
         {
-            throw new DaprErrorException(500, "ERR_STATE_STORE_NOT_CONFIGURED", $"state store {name} is not configured");
+            return store;
         }
 
-        return stores.GetValueOrDefault(name) ?? throw new DaprErrorException(400, "ERR_STATE_STORE_NOT_FOUND", $"state store {name} is not found");
+        var (status, what) = stores.Count == 0 ? (500, "CONFIGURED") : (400, "FOUND");
+        throw new DaprErrorException(new DaprError(status, "ERR_STATE_STORE_NOT_" + what, $"state store {name} is not {what.ToLowerInvariant()}")
+        {
+            Details = new DaprErrorDetails("DAPR_STATE_NOT_" + what) { Metadata = new Dictionary<string, string> { ["appID"] = appId } },
+        });
     }
 
     private async Task SaveAsync(HttpContext context, StateComponent store)
@@ -67,7 +72,7 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         await context.AnswerJsonAsync(200, record.Value);
     }
 
-    private static Task DeleteAsync(HttpContext context, StateComponent store, string key)
+    private Task DeleteAsync(HttpContext context, StateComponent store, string key)
     {
         var concurrency = context.Request.Query["concurrency"].ToString();
         var operation = new StateOperation
@@ -129,13 +134,13 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         }));
         try
         {
-            var conflict = await store.Store.TransactAsync(operations, context.RequestAborted);
+            var conflict = await RunAsync(store, cancellationToken => store.Store.TransactAsync(operations, cancellationToken), context.RequestAborted);
             if (conflict != StateConflict.None)
             {
                 throw new DaprErrorException(500, "ERR_STATE_TRANSACTION", $"error while executing state transaction: {Words(conflict)}");
             }
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or TimeoutException or CircuitOpenException)
         {
             throw new DaprErrorException(500, "ERR_STATE_TRANSACTION", $"error while executing state transaction: {e.Message}", e);
         }
@@ -143,17 +148,21 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         await context.AnswerNothingAsync();
     }
 
-    private static async Task RunAsync(HttpContext context, StateComponent store, IReadOnlyList<StateOperation> operations, string code, string what)
+    /// <summary>Runs a write under the component's outbound policy. What the store says about an ETag is an answer, not a failure.</summary>
+    private Task<StateConflict> RunAsync(StateComponent store, Func<CancellationToken, Task<StateConflict>> write, CancellationToken cancellationToken) =>
+        policies.ForStateOutbound(store.Resource.Name).ExecuteAsync(write, _ => null, _ => { }, mayRepeat: true, cancellationToken);
+
+    private async Task RunAsync(HttpContext context, StateComponent store, IReadOnlyList<StateOperation> operations, string code, string what)
     {
         try
         {
-            var conflict = await store.Store.SaveAsync(operations, context.RequestAborted);
+            var conflict = await RunAsync(store, cancellationToken => store.Store.SaveAsync(operations, cancellationToken), context.RequestAborted);
             if (conflict != StateConflict.None)
             {
                 throw new DaprErrorException(conflict == StateConflict.Mismatch ? 409 : 400, code, $"{what}: {Words(conflict)}");
             }
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or TimeoutException or CircuitOpenException)
         {
             throw new DaprErrorException(500, code, $"{what}: {e.Message}", e);
         }

@@ -30,7 +30,17 @@ internal sealed class StateComponent
 
     /// <summary>The key in the store.</summary>
     /// <exception cref="DaprErrorException">400: the key has the separator in it.</exception>
-    public string KeyOf(string key) => key.Contains("||", StringComparison.Ordinal)
-        ? throw new DaprErrorException(400, "ERR_MALFORMED_REQUEST", $"input key/keyPrefix '{key}' can't contain '||'")
-        : _prefix + key;
+    public string KeyOf(string key)
+    {
+        if (!key.Contains("||", StringComparison.Ordinal))
+        {
+            return _prefix + key;
+        }
+
+        var message = $"input key/keyPrefix '{key}' can't contain '||'";
+        throw new DaprErrorException(new DaprError(400, "ERR_MALFORMED_REQUEST", message)
+        {
+            Details = new DaprErrorDetails("DAPR_STATE_ILLEGAL_KEY") { Violation = (key, message), Resource = ("state", Resource.Name, "") },
+        });
+    }
 }
