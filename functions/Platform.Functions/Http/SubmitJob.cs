@@ -41,6 +41,12 @@ internal sealed class SubmitJobFunction(ControlClient control)
 
     private static async Task<JobSpec> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
+        if (request.ContentLength is 0 or null && request.Headers.TransferEncoding.Count > 0)
+        {
+            // Hosts put a body into the envelope only where its length is announced.
+            throw new ProblemException(Problem.Of(400, ErrorCodes.InvalidRequest, "The body came without Content-Length (Transfer-Encoding: chunked), and Functions hosts drop such bodies for this route. Send the job with Content-Length."));
+        }
+
         try
         {
             return await JsonSerializer.DeserializeAsync(request.Body, JobsJson.Default.JobSpec, cancellationToken) ?? throw new JsonException("found null");

@@ -1,35 +1,34 @@
-using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Platform.Jobs;
 using Platform.Local.FunctionsHost.Admin;
 using Platform.Local.FunctionsHost.App;
-using Platform.Local.FunctionsHost.Handler;
 using Platform.Local.FunctionsHost.Http;
-using Platform.Local.FunctionsHost.Invocations;
 using Platform.Local.FunctionsHost.Keys;
 using Platform.Local.FunctionsHost.Queues;
-using Platform.Local.FunctionsHost.Timers;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Platform.Local.FunctionsHost;
 
 /// <summary>A Functions host for custom handlers in this process: reads the files of a function app, runs its handler, serves its triggers.</summary>
-/// <remarks>Serves the contract that <c>func start</c> serves, on the same files: HTTP (proxied, forwarded or enveloped), queues (Azure Storage or embedded), timers, keys and the admin paths.</remarks>
-internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
+/// <remarks>
+/// Serves the contract that <c>func start</c> serves, on the same files: HTTP (proxied, forwarded or enveloped), queues (Azure Storage or embedded), timers, keys and the admin paths.
+/// The port, the queues and the keys live as long as the host. The app behind them is loaded anew when its files change; requests that come meanwhile wait.
+/// </remarks>
+internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
 {
-    private const long StandardBodyLimitBytes = 104_857_600;
-
     private readonly FunctionsHostOptions _options;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly CancellationTokenSource _abort = new();
-    private readonly InFlight _inFlight = new();
-    private readonly List<Task> _listeners = [];
+    private readonly SemaphoreSlim _loading = new(1);
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<IFrontDoor> _door = NewDoor();
+    private Task _following = Task.CompletedTask;
     private WebApplication? _server;
-    private HandlerSupervisor? _supervisor;
     private EmbeddedQueueStore? _queueStore;
-    private FunctionHostState? _state;
+    private HostKeys? _keys;
+    private RunningApp? _app;
+    private bool _isOffline;
     private int _stops;
 
     private EmbeddedFunctionsHost(FunctionsHostOptions options, ILogger logger)
@@ -42,19 +41,19 @@ internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
     public int Port { get; private set; }
 
     /// <summary>Process id of the handler; null while none runs, or if the app has no functions.</summary>
-    public int? HandlerProcessId => _supervisor?.ProcessId;
+    public int? HandlerProcessId => _app?.HandlerProcessId;
 
     /// <summary>The functions of the app in load order, those that are off with their reason.</summary>
-    public IReadOnlyList<FunctionDefinition> Functions => _state!.Functions;
+    public IReadOnlyList<FunctionDefinition> Functions => _app!.State.Functions;
 
     /// <summary>The HTTP routes, in the order in which they are tried.</summary>
-    public IReadOnlyList<HttpRoute> Routes => _state!.Routes.Routes;
+    public IReadOnlyList<HttpRoute> Routes => _app!.State.Routes.Routes;
 
     /// <summary>The embedded queues of this host.</summary>
     public EmbeddedQueueStore Queues => _queueStore!;
 
     /// <summary>Fails if the host has given up on its handler; otherwise ends with <see cref="StopAsync"/>.</summary>
-    public Task Stopped { get; private set; } = Task.CompletedTask;
+    public Task Stopped => _stopped.Task;
 
     /// <summary>Starts the host; completes when the handler answers and every trigger is served.</summary>
     /// <exception cref="PortInUseException">The port belongs to another process.</exception>
@@ -82,21 +81,14 @@ internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
             return;
         }
 
-        if (_state is not null)
-        {
-            _state.State = "Stopping";
-        }
-
         await _stopping.CancelAsync();
-        var draining = Task.WhenAll([_inFlight.DrainAsync(), .. _listeners]);
-        await Task.WhenAny(draining, Task.Delay(_options.DrainTimeout, CancellationToken.None));
-        await _abort.CancelAsync();
-        if (_supervisor is not null)
+        await _following;
+        await _loading.WaitAsync(CancellationToken.None);
+        if (_app is not null)
         {
-            await _supervisor.DisposeAsync();
+            await _app.DisposeAsync();
         }
 
-        await Task.WhenAll(_listeners);
         if (_server is not null)
         {
             using var now = new CancellationTokenSource(TimeSpan.FromSeconds(1));
@@ -108,53 +100,45 @@ internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
         {
             await _queueStore.DisposeAsync();
         }
+
+        _stopped.TrySetCanceled(CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
         _stopping.Dispose();
-        _abort.Dispose();
+        _loading.Dispose();
     }
+
+    void IHostControl.Restart(string reason) => _ = Task.Run(() => ReloadAsync(reason), CancellationToken.None);
+
+    void IHostControl.SetOffline(bool offline)
+    {
+        _isOffline = offline;
+        _ = Task.Run(() => ReloadAsync(offline ? "it is taken offline" : "it is taken online"), CancellationToken.None);
+    }
+
+    private static TaskCompletionSource<IFrontDoor> NewDoor() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task StartAsync(ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var settings = AppSettings.Load(_options.AppRoot, _options.Environment);
-        var host = HostSettings.Load(_options.AppRoot, settings);
+        var files = AppFiles.Fingerprint(_options.AppRoot);
+        var server = BuildServer(loggers);
         Directory.CreateDirectory(_options.StateFolder);
         _queueStore = await EmbeddedQueueStore.OpenAsync(Path.Combine(_options.StateFolder, "queues"), _options.QueueLimitBytes, _options.TimeProvider, cancellationToken);
-        _supervisor = new HandlerSupervisor(host.Handler, _options.AppRoot, settings.Additions, _options.HandlerOutput ?? LogOutput, _options.HandlerReady, _options.TimeProvider, _logger);
-        var queues = new QueueProviders(settings, _queueStore, _options.TimeProvider);
-        var invoker = new FunctionInvoker(_supervisor, new OutputBinder(queues, settings, host), host, _options.TimeProvider, _logger);
-
-        var functions = FunctionAppReader.Read(_options.AppRoot, settings, host.Functions).ToList();
-        var bodyLimit = long.TryParse(settings["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"], CultureInfo.InvariantCulture, out var limit) ? limit : StandardBodyLimitBytes;
-        var server = BuildServer(loggers, bodyLimit);
-        var routes = new RouteTable([.. functions], host.RoutePrefix, server.Services.GetRequiredService<IInlineConstraintResolver>(), (function, reason) => TurnOff(functions, function, reason));
-        var timers = MakeTimers(functions, settings, invoker);
-        foreach (var function in functions.Where(function => function.Error is not null))
-        {
-            _logger.FunctionOff(function.Name, function.Error!);
-        }
-
-        _state = new FunctionHostState(functions, routes, () => HandlerProcessId);
-        var front = MakeFrontDoor(settings, host, invoker, server, bodyLimit);
-        server.Run(front.HandleAsync);
+        _keys = HostKeys.Load(Path.Combine(_options.StateFolder, "keys.json"));
+        var app = _app = RunningApp.Load(_options, _queueStore, _keys, server.Services, this, _logger);
+        server.Run(HandleAsync);
         await ListenAsync(server);
-        await StartHandlerAsync(functions, cancellationToken);
-        StartListeners(functions, settings, host, queues, invoker, timers);
-        _state.State = "Running";
-        Stopped = WatchAsync();
+        _door.SetResult(app.Front);
+        await app.StartAsync(cancellationToken);
+        _logger.Listening(_options.Address, Port, app.State.Functions.Count(function => function.Runs));
+        Watch(app);
+        _following = FollowFilesAsync(files);
     }
 
-    /// <summary>A function that turns out to be unfit after its file was read.</summary>
-    private static void TurnOff(List<FunctionDefinition> functions, FunctionDefinition function, string reason)
-    {
-        var index = functions.FindIndex(candidate => candidate.Name == function.Name);
-        functions[index] = function with { Error = $"{function.Name}/function.json: {reason}" };
-    }
-
-    private WebApplication BuildServer(ILoggerFactory loggers, long bodyLimit)
+    private WebApplication BuildServer(ILoggerFactory loggers)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = _options.AppRoot });
         builder.Services.AddSingleton(loggers);
@@ -164,22 +148,13 @@ internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = bodyLimit;
+
+            // Each app has a limit of its own, which its front door sets per request.
+            kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Listen(IPAddress.Parse(_options.Address), _options.Port);
         });
         _server = builder.Build();
         return _server;
-    }
-
-    private HttpFrontDoor MakeFrontDoor(AppSettings settings, HostSettings host, FunctionInvoker invoker, WebApplication server, long bodyLimit)
-    {
-        var keys = HostKeys.Load(Path.Combine(_options.StateFolder, "keys.json"));
-        var gate = new KeyGate(keys, _options.EnforceKeysOnLoopback || !IPAddress.IsLoopback(IPAddress.Parse(_options.Address)));
-        var manual = new ManualTrigger(invoker, _options.TimeProvider, _abort.Token);
-        var admin = new AdminEndpoints(_state!, gate, new KeyEndpoints(keys), new QueueEndpoints(_queueStore!, host.Queues), manual);
-        var raw = new RawHttpRunner(_supervisor!, invoker, server.Services.GetRequiredService<IHttpForwarder>(), host, _logger);
-        var hasHomepage = !"true".Equals(settings["AzureWebJobsDisableHomepage"], StringComparison.OrdinalIgnoreCase);
-        return new HttpFrontDoor(host, _state!, gate, admin, raw, new EnvelopeHttpRunner(invoker, _options.TimeProvider), _inFlight, bodyLimit, hasHomepage, _logger);
     }
 
     private async Task ListenAsync(WebApplication server)
@@ -197,69 +172,109 @@ internal sealed class EmbeddedFunctionsHost : IAsyncDisposable
         Port = new Uri(address).Port;
     }
 
-    private async Task StartHandlerAsync(List<FunctionDefinition> functions, CancellationToken cancellationToken)
+    /// <summary>Gives the request to the app; one that came while the app is being exchanged goes to the next one.</summary>
+    private async Task HandleAsync(HttpContext context)
     {
-        if (functions.Any(function => function.Runs))
+        while (true)
         {
-            _supervisor!.Start();
-            await _supervisor.WaitReadyAsync(cancellationToken);
-        }
-
-        _logger.Listening(_options.Address, Port, functions.Count(function => function.Runs));
-    }
-
-    private Dictionary<string, TimerListener> MakeTimers(List<FunctionDefinition> functions, AppSettings settings, FunctionInvoker invoker)
-    {
-        var timers = new Dictionary<string, TimerListener>();
-        foreach (var function in functions.Where(function => function.Runs && function.Trigger.Type == BindingTypes.TimerTrigger).ToList())
-        {
-            try
+            var door = Volatile.Read(ref _door).Task;
+            if (await (await (door.IsCompletedSuccessfully ? door : door.WaitAsync(context.RequestAborted))).HandleAsync(context))
             {
-                timers[function.Name] = new TimerListener(function, settings, invoker, Path.Combine(_options.StateFolder, "timers"), _options.TimeProvider, _logger);
+                return;
             }
-            catch (Exception exception) when (exception is FormatException or TimeZoneNotFoundException)
+
+            if (_stopping.IsCancellationRequested)
             {
-                TurnOff(functions, function, exception.Message);
+                context.Response.Headers.Connection = "close";
+                await context.WriteProblemAsync(503, ErrorCodes.Unavailable, "The host is stopping.");
+                return;
+            }
+
+            await Task.Yield();
+        }
+    }
+
+    private async Task FollowFilesAsync(string? known)
+    {
+        try
+        {
+            while (true)
+            {
+                known = await AppFiles.WaitForChangeAsync(_options.AppRoot, known, _options.FileCheckInterval, TimeProvider.System, _stopping.Token);
+                await ReloadAsync("its files have changed");
             }
         }
-
-        return timers;
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
     }
 
-    private void StartListeners(List<FunctionDefinition> functions, AppSettings settings, HostSettings host, QueueProviders queues, FunctionInvoker invoker, Dictionary<string, TimerListener> timers)
+    /// <summary>Stops the app that runs, and loads it anew. One that cannot be loaded leaves the host up, in the state Error, until its files change again.</summary>
+    private async Task ReloadAsync(string reason)
     {
-        foreach (var function in functions.Where(function => function.Runs && function.Trigger.Type == BindingTypes.QueueTrigger))
+        try
         {
-            var listener = new QueueListener(function, settings.Expand(function.Trigger.Text("queueName") ?? ""), queues, invoker, host.Queues, _options.TimeProvider, _logger);
-            _listeners.Add(Task.Run(() => listener.RunAsync(_stopping.Token, _abort.Token), CancellationToken.None));
+            await _loading.WaitAsync(_stopping.Token);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
+        {
+            return;
         }
 
-        foreach (var timer in timers.Values)
+        try
         {
-            _listeners.Add(Task.Run(() => timer.RunAsync(_stopping.Token, _abort.Token), CancellationToken.None));
+            _logger.Reloading(reason);
+            var opening = NewDoor();
+            Volatile.Write(ref _door, opening);
+            if (_app is { } old)
+            {
+                await old.DisposeAsync();
+                _app = null;
+            }
+
+            opening.SetResult(_isOffline ? Closed("Offline", "It was taken offline; PUT \"running\" to /admin/host/state starts it.") : await LoadAsync());
+        }
+        finally
+        {
+            _loading.Release();
         }
     }
 
-    private async Task WatchAsync()
+    private async Task<IFrontDoor> LoadAsync()
     {
-        var stopped = Task.Delay(Timeout.Infinite, _stopping.Token);
-        var first = await Task.WhenAny(stopped, _supervisor!.Failed);
-        if (first != stopped)
+        RunningApp? app = null;
+        try
         {
-            _state!.State = "Error";
-            await first;
+            app = RunningApp.Load(_options, _queueStore!, _keys!, _server!.Services, this, _logger);
+            await app.StartAsync(_stopping.Token);
+            _app = app;
+            Watch(app);
+            return app.Front;
+        }
+        catch (Exception exception) when (exception is FunctionAppException or OperationCanceledException)
+        {
+            if (app is not null)
+            {
+                await app.DisposeAsync();
+            }
+
+            _logger.NotReloaded(exception.Message);
+            return Closed("Error", exception.Message);
         }
     }
 
-    private void LogOutput(string line, bool isError)
-    {
-        if (isError)
+    private FaultDoor Closed(string state, string reason) => new(state, reason, RunningApp.GateOf(_options, _keys!), this);
+
+    /// <summary>A handler that cannot be kept running ends the host, as the contract says.</summary>
+    private void Watch(RunningApp app) => _ = app.Failed.ContinueWith(
+        failed =>
         {
-            _logger.HandlerComplained(line);
-        }
-        else
-        {
-            _logger.HandlerSaid(line);
-        }
-    }
+            app.State.State = "Error";
+            _stopped.TrySetException(failed.Exception!.InnerExceptions);
+            _ = _stopped.Task.Exception;
+        },
+        CancellationToken.None,
+        TaskContinuationOptions.OnlyOnFaulted,
+        TaskScheduler.Default);
 }

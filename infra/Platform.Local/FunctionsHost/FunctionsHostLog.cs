@@ -52,4 +52,13 @@ internal static partial class FunctionsHostLog
 
     [LoggerMessage(216, LogLevel.Warning, "The status of timer {Function} could not be kept: {Reason}")]
     public static partial void TimerStatusNotKept(this ILogger logger, string function, string reason);
+
+    [LoggerMessage(217, LogLevel.Information, "The app is loaded anew: {Reason}.")]
+    public static partial void Reloading(this ILogger logger, string reason);
+
+    [LoggerMessage(218, LogLevel.Error, "The app cannot be served; it is tried again when its files change: {Reason}")]
+    public static partial void NotReloaded(this ILogger logger, string reason);
+
+    [LoggerMessage(219, LogLevel.Warning, "A chunked request body to {Function} was dropped, as hosts do for functions with further bindings; send it with Content-Length.")]
+    public static partial void ChunkedEnvelopeBodyDropped(this ILogger logger, string function);
 }

@@ -33,6 +33,9 @@ internal sealed record FunctionsHostOptions
     /// <summary>Most bytes that the embedded queues hold together. Default 256 MiB; beyond it a sender is refused, 507 over HTTP.</summary>
     public long QueueLimitBytes { get; init; } = 256L * 1024 * 1024;
 
+    /// <summary>How often the app's files are looked at for changes; once they have changed and then stayed as they are for as long, the app is loaded anew. Default 500 ms.</summary>
+    public TimeSpan FileCheckInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>The clock of timers, queues and time-outs.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

@@ -111,6 +111,66 @@ public sealed class HandlerLifeTests
         Assert.NotEmpty(await app.Client.GetStringAsync("api/pid", Cancel));
     }
 
+    [Theory]
+    [InlineData("garbage")]
+    [InlineData("nothing")]
+    public async Task Handler_ThatAnswersNoHttp_Is502AndTheNextCallWorks(string part)
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Bad", part).Raw("Pid", "pid").StartAsync();
+
+        using var response = await app.Client.PostAsync($"api/{part}", new StringContent("x"), Cancel);
+
+        Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
+        Assert.Equal("unavailable", (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["code"]!.GetValue<string>());
+        Assert.NotEmpty(await app.Client.GetStringAsync("api/pid", Cancel));
+    }
+
+    [Fact]
+    public async Task Handler_ThatBreaksOffItsAnswer_IsSeenToHaveBrokenOff()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Half", "half").Raw("Pid", "pid").StartAsync();
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => app.Client.GetStringAsync("api/half", Cancel));
+
+        Assert.NotEmpty(await app.Client.GetStringAsync("api/pid", Cancel));
+    }
+
+    [Theory]
+    [InlineData("""{"garbage":true}""")]
+    [InlineData("""{"hangUp":true}""")]
+    public async Task Handler_ThatAnswersNoEnvelope_FailsTheInvocation(string answer)
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Enveloped("Order", "order").Raw("Pid", "pid").Answer("Order", answer).StartAsync();
+
+        using var response = await app.Client.PostAsync("api/order", new StringContent("x"), Cancel);
+
+        Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+        Assert.NotEmpty(await app.Client.GetStringAsync("api/pid", Cancel));
+    }
+
+    [Fact]
+    public async Task Client_ThatSendsItsBodySlowly_HoldsUpNobodyElse()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Count", "count").Raw("Pid", "pid").StartAsync();
+        using var slow = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await slow.ConnectAsync(IPAddress.Loopback, app.Host.Port, Cancel);
+        await slow.SendAsync("POST /api/count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na"u8.ToArray(), Cancel);
+
+        for (var i = 0; i < 50; i++)
+        {
+            Assert.NotEmpty(await app.Client.GetStringAsync("api/pid", Cancel));
+        }
+
+        await slow.SendAsync("bc"u8.ToArray(), Cancel);
+        var answer = new byte[64];
+        var read = await slow.ReceiveAsync(answer, Cancel);
+        Assert.StartsWith("HTTP/1.1 200", System.Text.Encoding.ASCII.GetString(answer, 0, read), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Timeout_OfAFunction_RestartsTheHandler()
     {

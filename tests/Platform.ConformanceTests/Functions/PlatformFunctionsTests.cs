@@ -263,6 +263,19 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
     }
 
     [Fact]
+    public async Task Job_WithAChunkedBody_IsToldThatHostsDropIt()
+    {
+        await StartAsync();
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "api/jobs") { Content = Json("""{"kind":"batch-infer","model":"m","prompts":["a"]}""") };
+        request.Headers.TransferEncodingChunked = true;
+        using var response = await Client.SendAsync(request, Cancel);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("Content-Length", (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Job_Unknown_Is404()
     {
         Sidecar.On("actors/JobActor/none/method/Get", "null");

@@ -90,11 +90,14 @@ internal sealed class TestFunctionApp : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Writes <see cref="HostJson"/>; a host that runs loads the app anew.</summary>
+    public void WriteHostJson() => File.WriteAllText(Path.Combine(AppRoot, "host.json"), HostJson.ToJsonString());
+
     public async Task<TestFunctionApp> StartAsync()
     {
-        File.WriteAllText(Path.Combine(AppRoot, "host.json"), HostJson.ToJsonString());
+        WriteHostJson();
         Host = await EmbeddedFunctionsHost.StartAsync(
-            new FunctionsHostOptions { AppRoot = AppRoot, StateFolder = State, Port = 0, Environment = _environment, EnforceKeysOnLoopback = EnforceKeys, QueueLimitBytes = QueueLimitBytes, DrainTimeout = TimeSpan.FromSeconds(3) },
+            new FunctionsHostOptions { AppRoot = AppRoot, StateFolder = State, Port = 0, Environment = _environment, EnforceKeysOnLoopback = EnforceKeys, QueueLimitBytes = QueueLimitBytes, FileCheckInterval = TimeSpan.FromMilliseconds(50), DrainTimeout = TimeSpan.FromSeconds(3) },
             _log,
             TestContext.Current.CancellationToken);
         Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://127.0.0.1:{Host.Port}/") };

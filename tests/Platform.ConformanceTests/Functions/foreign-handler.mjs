@@ -1,5 +1,5 @@
 // A custom handler in plain Node.js: answers envelopes as a file per function says, echoes raw requests, records what it got.
-//   ANSWERS/{function}.json   {"status":200,"contentType":"application/json","body":<JSON or text>,"delayMs":0,"failures":n}
+//   ANSWERS/{function}.json   {"status":200,"contentType":"application/json","body":<JSON or text>,"delayMs":0,"failures":n,"hangUp":false,"garbage":false}
 //   RECORD                    one JSON line per envelope
 import { createServer } from "node:http";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
@@ -24,6 +24,8 @@ async function envelope(name, request, response) {
   const file = `${process.env.ANSWERS}/${name}.json`;
   const answer = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { body: {} };
   if (answer.delayMs) await sleep(answer.delayMs);
+  if (answer.hangUp) return request.socket.destroy();
+  if (answer.garbage) return request.socket.end("this is not HTTP\r\n\r\n");
   const failing = answer.failures !== undefined && count <= answer.failures;
   response.writeHead(failing ? 500 : answer.status ?? 200, answer.contentType === "" ? {} : { "Content-Type": answer.contentType ?? "application/json" });
   response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body ?? {}));
@@ -53,6 +55,13 @@ async function raw(url, request, response) {
     response.end(String(process.pid));
   } else if (part === "exit") {
     process.exit(7);
+  } else if (part === "garbage") {
+    request.socket.end("this is not HTTP\r\n\r\n");
+  } else if (part === "nothing") {
+    request.socket.destroy();
+  } else if (part === "half") {
+    response.writeHead(200, { "Content-Length": 1000 });
+    response.write("ten bytes.", () => request.socket.destroy());
   } else if (part === "environment") {
     response.end(JSON.stringify({ variables: process.env, arguments: process.argv.slice(2), folder: process.cwd() }));
   } else {
@@ -63,6 +72,8 @@ async function raw(url, request, response) {
   }
 }
 
+// The embedded host closes standard input a second before it kills: ending then makes the tests that much shorter.
+process.stdin.on("end", () => process.exit()).resume();
 await sleep(Number(process.env.LISTEN_LATE_MS ?? 0));
 createServer((request, response) => {
   const url = new URL(request.url, "http://localhost");

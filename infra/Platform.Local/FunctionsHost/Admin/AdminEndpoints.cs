@@ -9,7 +9,7 @@ using Platform.Local.FunctionsHost.Keys;
 namespace Platform.Local.FunctionsHost.Admin;
 
 /// <summary>The host's own paths below <c>/admin</c>. All but ping need the master key where keys are enforced.</summary>
-internal sealed class AdminEndpoints(FunctionHostState state, KeyGate gate, KeyEndpoints keys, QueueEndpoints queues, ManualTrigger manual)
+internal sealed class AdminEndpoints(FunctionHostState state, KeyGate gate, KeyEndpoints keys, QueueEndpoints queues, ManualTrigger manual, HostVerbs verbs)
 {
     public async Task HandleAsync(HttpContext context, string[] path)
     {
@@ -26,8 +26,15 @@ internal sealed class AdminEndpoints(FunctionHostState state, KeyGate gate, KeyE
             return;
         }
 
+        if (path is ["host", .. var rest] && verbs.TryHandle(context, rest, out var verb))
+        {
+            await verb;
+            return;
+        }
+
         var answered = (method, path) switch
         {
+            ("GET", ["warmup"]) => Task.CompletedTask,
             ("GET", ["host", "status"]) => WriteAsync(context, Status()),
             ("GET", ["host", "keys" or "functionkeys" or "systemkeys"]) or (_, ["host", "keys" or "functionkeys" or "systemkeys", _]) => keys.HandleAsync(context, path[1] == "keys" ? "functionkeys" : path[1], path.ElementAtOrDefault(2)),
             ("GET", ["functions"]) => WriteAsync(context, new JsonArray([.. state.Functions.Select(function => Describe(context, function))])),
@@ -54,10 +61,11 @@ internal sealed class AdminEndpoints(FunctionHostState state, KeyGate gate, KeyE
         ["id"] = state.Id,
         ["state"] = state.State,
         ["version"] = HostHeaders.ContractVersion,
-        ["versionDetails"] = "platform embedded host",
+        ["versionDetails"] = HostVerbs.VersionDetails,
         ["instanceId"] = state.Id,
         ["computerName"] = Environment.MachineName,
         ["processUptime"] = (long)(DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalMilliseconds,
+        ["functionAppContentEditingState"] = "NotAllowed",
         ["handlerProcessId"] = state.HandlerProcessId(),
         ["errors"] = new JsonArray([.. state.Functions.Where(function => function.Error is not null).Select(function => (JsonNode)function.Error!)]),
     };
@@ -68,6 +76,11 @@ internal sealed class AdminEndpoints(FunctionHostState state, KeyGate gate, KeyE
         return new JsonObject
         {
             ["name"] = function.Name,
+            ["script_root_path_href"] = $"{root}/admin/vfs/{function.Name}/",
+            ["script_href"] = null,
+            ["test_data_href"] = null,
+            ["files"] = null,
+            ["test_data"] = "",
             ["href"] = $"{root}/admin/functions/{function.Name}",
             ["config_href"] = $"{root}/admin/vfs/{function.Name}/function.json",
             ["invoke_url_template"] = state.Routes.Routes.FirstOrDefault(route => route.Function == function) is { } route ? $"{root}/{route.Template}" : null,

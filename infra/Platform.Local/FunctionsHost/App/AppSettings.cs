@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace Platform.Local.FunctionsHost.App;
@@ -11,6 +12,9 @@ internal sealed partial class AppSettings
     /// <summary>What the handler gets on top of the environment that it inherits.</summary>
     public Dictionary<string, string> Additions { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Origins that may call from a browser.</summary>
+    public CorsSettings Cors { get; private set; } = CorsSettings.None;
+
     public string? this[string name] => _values.GetValueOrDefault(name);
 
     /// <summary>Every setting whose name starts with <paramref name="prefix"/>.</summary>
@@ -21,7 +25,7 @@ internal sealed partial class AppSettings
     public static AppSettings Load(string appRoot, IReadOnlyDictionary<string, string> options)
     {
         var settings = new AppSettings();
-        foreach (var (name, value) in ReadFile(Path.Combine(appRoot, "local.settings.json")))
+        foreach (var (name, value) in ReadFile(Path.Combine(appRoot, "local.settings.json"), settings))
         {
             settings._values[name] = value;
             if (Environment.GetEnvironmentVariable(name) is null)
@@ -53,7 +57,7 @@ internal sealed partial class AppSettings
         return this["AzureWebJobs" + name] ?? this[name] ?? this["ConnectionStrings:" + name];
     }
 
-    private static Dictionary<string, string> ReadFile(string path)
+    private static Dictionary<string, string> ReadFile(string path, AppSettings settings)
     {
         var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         if (!File.Exists(path))
@@ -70,6 +74,7 @@ internal sealed partial class AppSettings
                 throw new FunctionAppException($"{path} is encrypted, or does not say: a missing IsEncrypted counts as true. Add \"IsEncrypted\": false, or run 'func settings decrypt'.");
             }
 
+            settings.Cors = CorsSettings.Read(root.TryGetProperty("Host", out var host) && host.ValueKind == JsonValueKind.Object ? JsonNode.Parse(host.GetRawText()) : null, path);
             Read(root, "Values", "", path, values);
             Read(root, "ConnectionStrings", "ConnectionStrings:", path, values);
             return values;

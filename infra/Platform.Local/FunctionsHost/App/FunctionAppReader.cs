@@ -10,8 +10,24 @@ internal static partial class FunctionAppReader
 {
     private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
-    /// <summary>The functions in load order, which is the order of their folders.</summary>
-    public static IReadOnlyList<FunctionDefinition> Read(string appRoot, AppSettings settings, IReadOnlyList<string> filter)
+    /// <summary>The functions in load order, which is the order of their folders; or those that <c>host.json</c> declares itself.</summary>
+    /// <exception cref="FunctionAppException">The app has both kinds, or declares routes for another runtime.</exception>
+    public static IReadOnlyList<FunctionDefinition> Read(string appRoot, AppSettings settings, HostSettings host)
+    {
+        var functions = ReadFolders(appRoot, settings, host.Functions);
+        if (host.Routes.Routes.Count == 0)
+        {
+            return functions;
+        }
+
+        return functions.Count > 0
+                ? throw new FunctionAppException($"host.json declares routes (customHandler.http or configurationProfile), and there are folders with function.json: {string.Join(", ", functions.Select(function => function.Name))}. An app has one or the other.")
+            : !"custom".Equals(settings["FUNCTIONS_WORKER_RUNTIME"], StringComparison.OrdinalIgnoreCase)
+                ? throw new FunctionAppException($"host.json declares routes (customHandler.http or configurationProfile), which needs FUNCTIONS_WORKER_RUNTIME to be 'custom'; found '{settings["FUNCTIONS_WORKER_RUNTIME"]}'.")
+            : host.Routes.ToFunctions();
+    }
+
+    private static List<FunctionDefinition> ReadFolders(string appRoot, AppSettings settings, IReadOnlyList<string> filter)
     {
         var functions = new List<FunctionDefinition>();
         foreach (var folder in Directory.GetDirectories(appRoot).Order(StringComparer.OrdinalIgnoreCase))

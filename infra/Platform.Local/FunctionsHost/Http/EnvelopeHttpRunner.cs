@@ -9,11 +9,16 @@ using Platform.Local.FunctionsHost.Invocations;
 namespace Platform.Local.FunctionsHost.Http;
 
 /// <summary>Runs HTTP functions that have further bindings: the request travels inside an envelope.</summary>
-internal sealed class EnvelopeHttpRunner(FunctionInvoker invoker, TimeProvider time)
+internal sealed class EnvelopeHttpRunner(FunctionInvoker invoker, TimeProvider time, ILogger logger)
 {
     public async Task RunAsync(HttpContext context, FunctionDefinition function, RouteValueDictionary values)
     {
         var request = context.Request;
+        if (request.ContentLength is null && request.Headers.TransferEncoding.Count > 0)
+        {
+            logger.ChunkedEnvelopeBodyDropped(function.Name);
+        }
+
         var body = await ReadBodyAsync(request, context.RequestAborted);
         EnvelopeResponse answer;
         HttpOutput? output = null;

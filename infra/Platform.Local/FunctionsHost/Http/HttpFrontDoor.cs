@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Features;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost.Admin;
 using Platform.Local.FunctionsHost.App;
@@ -7,27 +8,86 @@ using Platform.Local.FunctionsHost.Keys;
 namespace Platform.Local.FunctionsHost.Http;
 
 /// <summary>Takes every HTTP request of the host: bounds, route, key, then the function.</summary>
-internal sealed class HttpFrontDoor(HostSettings host, FunctionHostState state, KeyGate gate, AdminEndpoints admin, RawHttpRunner raw, EnvelopeHttpRunner envelopes, InFlight inFlight, long maxBodyBytes, bool hasHomepage, ILogger logger)
+internal sealed class HttpFrontDoor(
+    HostSettings host,
+    FunctionHostState state,
+    KeyGate gate,
+    AdminEndpoints admin,
+    RawHttpRunner raw,
+    EnvelopeHttpRunner envelopes,
+    InFlight inFlight,
+    CorsSettings cors,
+    long maxBodyBytes,
+    bool hasHomepage,
+    ILogger logger) : IFrontDoor
 {
-    public async Task HandleAsync(HttpContext context)
+    private readonly CorsDoor? _cors = cors.Origins.Count > 0 ? new CorsDoor(cors) : null;
+    private readonly SemaphoreSlim? _turns = host.Http.MaxConcurrentRequests > 0 ? new SemaphoreSlim(host.Http.MaxConcurrentRequests) : null;
+    private readonly bool _addsHeaders = host.Http.CustomHeaders.Count > 0 || host.Http.StrictTransportSecurity is not null;
+
+    public async Task<bool> HandleAsync(HttpContext context)
     {
-        var path = context.Request.Path.Value!.Trim('/').Split('/');
-        if (path[0].Equals("admin", StringComparison.OrdinalIgnoreCase))
+        if (_cors?.Answers(context) == true)
         {
-            await admin.HandleAsync(context, path[1..]);
-            return;
+            return true;
         }
 
-        if (inFlight.TryEnter(host.MaxOutstandingRequests) is not { } visit)
+        if (context.Request.Path.StartsWithSegments("/admin", StringComparison.OrdinalIgnoreCase))
         {
+            await admin.HandleAsync(context, context.Request.Path.Value!.Trim('/').Split('/')[1..]);
+            return true;
+        }
+
+        if (inFlight.TryEnter(host.Http.MaxOutstandingRequests) is not { } visit)
+        {
+            if (inFlight.IsDraining)
+            {
+                return false;
+            }
+
             await RefuseAsync(context);
-            return;
+            return true;
         }
 
         using (visit)
         {
+            if (_addsHeaders)
+            {
+                context.Response.OnStarting(AddHeaders, context);
+            }
+
+            await (_turns is null ? RouteAsync(context) : InTurnAsync(context, _turns));
+            return true;
+        }
+    }
+
+    private async Task InTurnAsync(HttpContext context, SemaphoreSlim turns)
+    {
+        await turns.WaitAsync(context.RequestAborted);
+        try
+        {
             await RouteAsync(context);
         }
+        finally
+        {
+            turns.Release();
+        }
+    }
+
+    private Task AddHeaders(object state)
+    {
+        var context = (HttpContext)state;
+        foreach (var (name, value) in host.Http.CustomHeaders)
+        {
+            context.Response.Headers[name] = value;
+        }
+
+        if (host.Http.StrictTransportSecurity is { } hsts && context.Request.IsHttps)
+        {
+            context.Response.Headers.StrictTransportSecurity = hsts;
+        }
+
+        return Task.CompletedTask;
     }
 
     private async Task RouteAsync(HttpContext context)
@@ -43,6 +103,11 @@ internal sealed class HttpFrontDoor(HostSettings host, FunctionHostState state, 
         {
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;
             return;
+        }
+
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = maxBodyBytes;
         }
 
         if (context.Request.ContentLength > maxBodyBytes)
@@ -106,14 +171,8 @@ internal sealed class HttpFrontDoor(HostSettings host, FunctionHostState state, 
 
     private Task RefuseAsync(HttpContext context)
     {
-        if (inFlight.IsDraining)
-        {
-            context.Response.Headers.Connection = "close";
-            return context.WriteProblemAsync(503, ErrorCodes.Unavailable, "The host is stopping.");
-        }
-
         context.Response.Headers["X-FUNCTION-SCALEOUT"] = "1";
         context.Response.Headers.RetryAfter = "1";
-        return context.WriteProblemAsync(429, ErrorCodes.TooManyRequests, $"The host has {host.MaxOutstandingRequests} requests under way, its limit (extensions.http.maxOutstandingRequests).");
+        return context.WriteProblemAsync(429, ErrorCodes.TooManyRequests, $"The host has {host.Http.MaxOutstandingRequests} requests under way, its limit (extensions.http.maxOutstandingRequests).");
     }
 }

@@ -9,6 +9,9 @@ internal sealed class InFlight
 
     public bool IsDraining { get; private set; }
 
+    /// <summary>Requests under way.</summary>
+    public int Count => Volatile.Read(ref _count);
+
     /// <summary>A visit to dispose at the request's end; null beyond <paramref name="limit"/> (-1: none), or while draining.</summary>
     public IDisposable? TryEnter(int limit)
     {

@@ -68,9 +68,10 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
 
     private async Task AnswerFailureAsync(HttpContext context, FunctionDefinition function, ForwarderError error, Exception? failure)
     {
-        if (failure is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge })
+        context.Response.Clear();
+        if (TooLarge(failure) is { } large)
         {
-            await context.WriteProblemAsync(413, ErrorCodes.BodyTooLarge, failure.Message);
+            await context.WriteProblemAsync(413, ErrorCodes.BodyTooLarge, large.Message);
         }
         else if (error == ForwarderError.RequestTimedOut)
         {
@@ -82,6 +83,20 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
             context.Response.Headers.RetryAfter = "1";
             await context.WriteProblemAsync(502, ErrorCodes.Unavailable, $"The handler was lost while it ran '{function.Name}' ({error}). It is being restarted; whether the call took effect is not known.");
         }
+    }
+
+    /// <summary>The reason lies deeper where the body broke off while the handler was being sent it.</summary>
+    private static BadHttpRequestException? TooLarge(Exception? failure)
+    {
+        for (var inner = failure; inner is not null; inner = inner is AggregateException { InnerExceptions: [_, ..] several } ? several.FirstOrDefault(one => TooLarge(one) is not null) : inner.InnerException)
+        {
+            if (inner is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } large)
+            {
+                return large;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The older mode: buffered both ways, and a body without Content-Length never arrives.</summary>

@@ -72,7 +72,7 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
             var answer = await supervisor.CallAsync(
                 generation => WithTimeoutAsync(function, generation, deadline => PostAsync(function, generation, invocationId, body, deadline), cancellationToken),
                 cancellationToken);
-            await BindAsync(function, answer, cancellationToken);
+            await BindAsync(function, body, answer, cancellationToken);
             foreach (var line in answer.Logs)
             {
                 logger.InvocationLog(function.Name, invocationId, line);
@@ -93,11 +93,11 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
     }
 
     /// <summary>Whatever keeps an output from its queue fails the invocation: a full disk, a storage account that is away, a message that is too large.</summary>
-    private async Task BindAsync(FunctionDefinition function, EnvelopeResponse answer, CancellationToken cancellationToken)
+    private async Task BindAsync(FunctionDefinition function, byte[] envelope, EnvelopeResponse answer, CancellationToken cancellationToken)
     {
         try
         {
-            await outputs.BindAsync(function, answer, cancellationToken);
+            await outputs.BindAsync(function, envelope, answer, cancellationToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
