@@ -35,6 +35,9 @@ public sealed record NvmeTierOptions
     /// <summary>Called at named points before I/O; a test throws from it or ends the process in it.</summary>
     internal Action<string>? FaultPoint { get; init; }
 
+    /// <summary>Goes through the page cache as if the file system had refused direct I/O.</summary>
+    internal bool IsBuffered { get; init; }
+
     internal NvmeTierOptions Validated()
     {
         ArgumentException.ThrowIfNullOrEmpty(Folder);

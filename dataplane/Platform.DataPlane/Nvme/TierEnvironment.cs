@@ -11,7 +11,7 @@ internal sealed class TierEnvironment(NvmeTierOptions options, DurableStore cata
 
     public DurableStore Catalog { get; } = catalog;
 
-    public DirectDevice Device { get; } = new(logger, options.FaultPoint);
+    public DirectDevice Device { get; } = new(new DirectDeviceOptions { Folder = options.Folder, Logger = logger, FaultPoint = options.FaultPoint, IsBuffered = options.IsBuffered });
 
     public AlignedBufferPool Buffers { get; } = new(options.ChunkBytes, options.Buffers);
 

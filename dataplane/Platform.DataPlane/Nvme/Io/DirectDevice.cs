@@ -1,26 +1,32 @@
-using Microsoft.Extensions.Logging;
+using FASTER.core;
+using Platform.DataPlane.HostMemory;
 
 namespace Platform.DataPlane.Nvme.Io;
 
-/// <summary>Bulk I/O of one folder: files opened past the page cache, and the threads that wait for the disk.</summary>
-/// <remarks>Where the file system refuses direct I/O the files are buffered instead; that is said once in the log and shows in <see cref="IsDirect"/>.</remarks>
-internal sealed class DirectDevice : IDisposable
+/// <summary>The tier's block device over files of one folder, past the page cache: FASTER's device for its logs (segments), and the device of bulk files.</summary>
+/// <remarks>
+/// <para>Positional reads and writes from any number of threads. A completed write is on the device, not yet durable; <see cref="Sync"/> makes all segments durable,
+/// and <see cref="DirectFile.SyncAsync"/> one bulk file. Whoever reports something as durable syncs first: for FASTER's logs that is <c>CommitRecord</c>, once per group commit.</para>
+/// <para>Where the file system refuses direct I/O, or wants more than 4096 bytes of alignment, files are buffered instead; that is said once in the log and shows in <see cref="IsDirect"/>.</para>
+/// <para>FASTER gets a failure as its error number; the first one is kept whole in <see cref="Failure"/>.</para>
+/// </remarks>
+internal sealed class DirectDevice : StorageDeviceBase
 {
-    // Enough to keep a drive's queue busy with chunks of megabytes, which is where bulk throughput saturates.
-    private const int ThreadCount = 8;
-
-    private readonly IoThreads _threads = new("tier", ThreadCount);
-    private readonly ILogger _logger;
-    private readonly Action<string>? _faultPoint;
+    private readonly DirectDeviceOptions _options;
+    private readonly SegmentFiles _segments;
+    private readonly IoThreads _threads = new();
+    private volatile Exception? _failure;
     private int _saidBuffered;
     private long _bytesRead;
     private long _bytesWritten;
     private long _reads;
+    private long _inFlight;
 
-    public DirectDevice(ILogger logger, Action<string>? faultPoint)
+    public DirectDevice(DirectDeviceOptions options)
+        : base(Path.Combine(options.Folder, options.Prefix), AlignedMemory.AlignmentBytes, Devices.CAPACITY_UNSPECIFIED)
     {
-        _logger = logger;
-        _faultPoint = faultPoint;
+        _options = options;
+        _segments = new SegmentFiles(this, options);
     }
 
     /// <summary>False once a file had to be opened buffered.</summary>
@@ -29,36 +35,107 @@ internal sealed class DirectDevice : IDisposable
     /// <summary>Bytes read from files, alignment included.</summary>
     public long BytesRead => Interlocked.Read(ref _bytesRead);
 
-    /// <summary>Read calls.</summary>
+    /// <summary>Reads, as the kernel was asked for them.</summary>
     public long Reads => Interlocked.Read(ref _reads);
 
     /// <summary>Bytes written to files, alignment included.</summary>
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);
 
-    /// <summary>Opens a file for positional I/O.</summary>
-    public DirectFile Open(string path, bool create)
+    /// <summary>Reads and writes under way now.</summary>
+    public long QueueDepth => Interlocked.Read(ref _inFlight);
+
+    /// <summary>Bytes that the segments' files take.</summary>
+    public long SegmentBytes => _segments.LengthBytes;
+
+    /// <summary>The first failure of a segment, if there was one.</summary>
+    public Exception? Failure => _failure;
+
+    public bool HasFaultPoint => _options.FaultPoint is not null;
+
+    public IoThreads Threads => _threads;
+
+    /// <summary>Opens a bulk file for positional I/O.</summary>
+    public DirectFile Open(string path, bool create) => Open(path, create ? FileMode.Create : FileMode.Open, "blob");
+
+    public DirectFile Open(string path, FileMode mode, string area)
     {
-        var handle = File.OpenHandle(path, create ? FileMode.Create : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        var direct = Posix.TrySetDirect(handle);
-        if (!direct && Interlocked.Exchange(ref _saidBuffered, 1) == 0)
+        var handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var direct = !_options.IsBuffered && Posix.DirectAlignment(path) <= AlignedMemory.AlignmentBytes && Posix.TrySetDirect(handle);
+        if (!direct && Interlocked.Exchange(ref _saidBuffered, 1) == 0 && _options.Logger is { } logger)
         {
-            NvmeLog.DirectIoRefused(_logger, path);
+            NvmeLog.DirectIoRefused(logger, path);
         }
 
-        return new DirectFile(this, handle, path);
+        return new DirectFile(this, handle, path, direct, area);
     }
 
-    internal Task RunAsync(Action work) => _threads.RunAsync(work);
+    /// <summary>Keeps the first failure, for whoever asks why FASTER got an error number.</summary>
+    public void Fail(Exception cause) => _failure ??= cause;
 
-    internal void Fault(string point) => _faultPoint?.Invoke(point);
+    /// <summary>Makes every completed write to segments durable, with one flush per touched file.</summary>
+    /// <exception cref="IOException">The device refused.</exception>
+    public void Sync() => _segments.Sync();
 
-    internal void CountRead(long bytes)
+    /// <summary>Deletes the files of segments that a durable commit has given up.</summary>
+    public void RemoveBefore(long segment) => _segments.RemoveBefore(segment);
+
+    public override void WriteAsync(IntPtr sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context) =>
+        Start(segmentId, isWrite: true, sourceAddress, (long)destinationAddress, numBytesToWrite, callback, context);
+
+    public override void ReadAsync(int segmentId, ulong sourceAddress, IntPtr destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context) =>
+        Start(segmentId, isWrite: false, destinationAddress, (long)sourceAddress, readLength, callback, context);
+
+    /// <summary>Does nothing: FASTER asks for this at a moment of its own, after it has reported the truncation as done. See <see cref="RemoveBefore"/>.</summary>
+    public override void RemoveSegmentAsync(int segment, AsyncCallback callback, IAsyncResult result) => callback(result);
+
+    public override void Dispose()
     {
+        _segments.Dispose();
+        _threads.Dispose();
+    }
+
+    internal void Fault(string point) => _options.FaultPoint?.Invoke(point);
+
+    internal void Begun(DirectFile file)
+    {
+        var added = false;
+        file.Handle.DangerousAddRef(ref added);
+        Interlocked.Increment(ref _inFlight);
+    }
+
+    internal void Ended(DirectFile file)
+    {
+        Interlocked.Decrement(ref _inFlight);
+        file.Handle.DangerousRelease();
+    }
+
+    internal void Count(bool isWrite, int bytes)
+    {
+        if (isWrite)
+        {
+            Interlocked.Add(ref _bytesWritten, bytes);
+            return;
+        }
+
         Interlocked.Increment(ref _reads);
         Interlocked.Add(ref _bytesRead, bytes);
     }
 
-    internal void CountWrite(long bytes) => Interlocked.Add(ref _bytesWritten, bytes);
+    private void Start(int segment, bool isWrite, nint memory, long offset, uint lengthBytes, DeviceIOCompletionCallback callback, object context)
+    {
+        try
+        {
+            IoRequest.Start(_segments.Get(segment, isWrite), isWrite, memory, (int)lengthBytes, offset, callback, context);
+        }
+        catch (Exception cause) when (cause is IOException or ObjectDisposedException or UnauthorizedAccessException)
+        {
+            if (isWrite)
+            {
+                Fail(cause);
+            }
 
-    public void Dispose() => _threads.Dispose();
+            // Not from within FASTER's call.
+            ThreadPool.UnsafeQueueUserWorkItem(_ => callback((uint)(cause.HResult is > 0 and < 4096 ? cause.HResult : 5), 0, context), null);
+        }
+    }
 }

@@ -7,9 +7,35 @@ namespace Platform.DataPlane.Nvme.Io;
 
 /// <summary>One file for direct I/O. Offsets, lengths and memory are multiples of 4096, except that a read may ask for more than the file has.</summary>
 /// <remarks>Any number of threads at once. Errors are <see cref="IOException"/>s whose <see cref="Exception.HResult"/> is the error number.</remarks>
-internal sealed class DirectFile(DirectDevice device, SafeFileHandle handle, string path) : IDisposable
+internal sealed class DirectFile : IDisposable
 {
-    public string Path => path;
+    private readonly string _area;
+
+    public DirectFile(DirectDevice device, SafeFileHandle handle, string path, bool isDirect, string area)
+    {
+        Device = device;
+        Handle = handle;
+        Path = path;
+        UsesRing = isDirect && !device.HasFaultPoint && AioRing.Shared is not null;
+        _area = area;
+        ReadPoint = area + ".read";
+        WritePoint = area + ".write";
+    }
+
+    public DirectDevice Device { get; }
+
+    public SafeFileHandle Handle { get; }
+
+    public string Path { get; }
+
+    /// <summary>True if the kernel does its reads and writes without a thread that waits. Fault points are passed on threads, which may be held up there.</summary>
+    public bool UsesRing { get; }
+
+    /// <summary>Names of the fault points that reads and writes pass.</summary>
+    public string ReadPoint { get; }
+
+    /// <inheritdoc cref="ReadPoint"/>
+    public string WritePoint { get; }
 
     /// <summary>True for native memory that direct I/O can use as it is.</summary>
     public static unsafe bool IsAligned(Memory<byte> memory) =>
@@ -19,56 +45,34 @@ internal sealed class DirectFile(DirectDevice device, SafeFileHandle handle, str
 
     /// <summary>Reads from <paramref name="offset"/> until <paramref name="target"/> is full or the file ends.</summary>
     /// <returns>Bytes read.</returns>
-    public async Task<int> ReadAsync(Memory<byte> target, long offset)
-    {
-        var read = 0;
-        await device.RunAsync(() =>
-        {
-            device.Fault("blob.read");
-            while (read < target.Length)
-            {
-                var count = RandomAccess.Read(handle, target.Span[read..], offset + read);
-                device.CountRead(count);
-                read += count;
-
-                // A read that stops short of a sector boundary has met the end of the file, and direct I/O could not go on from there.
-                if (count == 0 || read % 512 != 0)
-                {
-                    break;
-                }
-            }
-        });
-        return read;
-    }
+    public ValueTask<int> ReadAsync(Memory<byte> target, long offset) => IoRequest.Start(this, isWrite: false, target, offset);
 
     /// <summary>Writes all of <paramref name="source"/> at <paramref name="offset"/>.</summary>
-    public Task WriteAsync(ReadOnlyMemory<byte> source, long offset) => device.RunAsync(() =>
-    {
-        device.Fault("blob.write");
-        RandomAccess.Write(handle, source.Span, offset);
-        device.CountWrite(source.Length);
-    });
+    public ValueTask<int> WriteAsync(ReadOnlyMemory<byte> source, long offset) => IoRequest.Start(this, isWrite: true, source, offset);
 
     /// <summary>Makes all completed writes durable.</summary>
-    public Task SyncAsync() => device.RunAsync(() =>
+    public Task SyncAsync() => Device.Threads.RunAsync(Sync);
+
+    /// <summary>As <see cref="SyncAsync"/>, on the calling thread.</summary>
+    public void Sync()
     {
-        device.Fault("blob.sync");
-        Posix.SyncData(handle);
-    });
+        Device.Fault(_area + ".sync");
+        Posix.SyncData(Handle);
+    }
 
     /// <summary>Reserves space and sets the length.</summary>
     public void Allocate(long lengthBytes)
     {
-        device.Fault("blob.allocate");
-        Posix.Allocate(handle, lengthBytes);
+        Device.Fault(_area + ".allocate");
+        Posix.Allocate(Handle, lengthBytes);
     }
 
     /// <summary>Cuts the file to its exact length.</summary>
     public void SetLength(long lengthBytes)
     {
-        device.Fault("blob.cut");
-        RandomAccess.SetLength(handle, lengthBytes);
+        Device.Fault(_area + ".cut");
+        RandomAccess.SetLength(Handle, lengthBytes);
     }
 
-    public void Dispose() => handle.Dispose();
+    public void Dispose() => Handle.Dispose();
 }

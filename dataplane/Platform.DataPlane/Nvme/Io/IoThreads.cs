@@ -1,51 +1,111 @@
-using System.Collections.Concurrent;
-
 namespace Platform.DataPlane.Nvme.Io;
 
-/// <summary>Threads that do nothing but wait for the disk. The thread pool is kept for work: on two cores it has two threads to begin with, and a blocked one is a core lost.</summary>
+/// <summary>Threads of one device that do nothing but wait for the disk: for syncs, and for reads and writes that the <see cref="AioRing"/> cannot serve. They start when first needed.</summary>
+/// <remarks>The thread pool is kept for work: on two cores it has two threads to begin with, and a blocked one is a core lost.</remarks>
 internal sealed class IoThreads : IDisposable
 {
-    private readonly BlockingCollection<IoWork> _queue = new(new ConcurrentQueue<IoWork>());
+    // Enough to keep a drive's queue busy with chunks of megabytes, which is where bulk throughput saturates.
+    private const int MostThreads = 8;
 
-    public IoThreads(string name, int count)
-    {
-        for (var i = 0; i < count; i++)
-        {
-            var thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = $"{name}-io-{i}" };
-            thread.Start();
-        }
-    }
+    private readonly Queue<object> _work = new();
+    private readonly Lock _start = new();
+    private int _threads;
+    private int _idle;
+    private bool _ended;
+
+    /// <summary>Has a request performed.</summary>
+    public void Perform(IoRequest request) => Add(request);
 
     /// <summary>Runs <paramref name="work"/> on one of the threads. What it throws comes out of the task.</summary>
     public Task RunAsync(Action work)
     {
-        var item = new IoWork(work);
-        _queue.Add(item);
+        var item = new Call(work);
+        Add(item);
         return item.Done.Task;
     }
 
-    public void Dispose() => _queue.CompleteAdding();
-
-    private void Run()
+    /// <summary>The threads end when nothing is left to do.</summary>
+    public void Dispose()
     {
-        foreach (var item in _queue.GetConsumingEnumerable())
+        lock (_work)
         {
-            try
+            _ended = true;
+            Monitor.PulseAll(_work);
+        }
+    }
+
+    private void Add(object item)
+    {
+        lock (_work)
+        {
+            ObjectDisposedException.ThrowIf(_ended, this);
+            _work.Enqueue(item);
+            if (_idle >= _work.Count)
             {
-                item.Work();
-                item.Done.SetResult();
+                Monitor.Pulse(_work);
+                return;
             }
-            catch (Exception cause)
+        }
+
+        lock (_start)
+        {
+            if (_threads < MostThreads)
             {
-                item.Done.SetException(cause);
+                new Thread(Run, 256 * 1024) { IsBackground = true, Name = $"disk-{_threads++}" }.Start();
             }
         }
     }
 
-    private sealed class IoWork(Action work)
+    private void Run()
     {
-        public Action Work { get; } = work;
+        while (Next() is { } item)
+        {
+            if (item is IoRequest request)
+            {
+                request.Perform();
+            }
+            else
+            {
+                ((Call)item).Run();
+            }
+        }
+    }
 
+    private object? Next()
+    {
+        lock (_work)
+        {
+            while (_work.Count == 0)
+            {
+                if (_ended)
+                {
+                    return null;
+                }
+
+                _idle++;
+                Monitor.Wait(_work);
+                _idle--;
+            }
+
+            return _work.Dequeue();
+        }
+    }
+
+    private sealed class Call(Action work)
+    {
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Run()
+        {
+            try
+            {
+                work();
+                Done.SetResult();
+            }
+            catch (Exception cause)
+            {
+                Done.SetException(cause);
+            }
+        }
     }
 }

@@ -93,6 +93,29 @@ internal static partial class Posix
         return flags >= 0 && FCntl(file, SetFlags, flags | direct) == 0;
     }
 
+    /// <summary>What offsets and lengths of direct I/O on a file must be multiples of. Where the system does not say, 4096, which serves every drive.</summary>
+    /// <param name="path">A file that exists.</param>
+    public static unsafe uint DirectAlignment(string path)
+    {
+        const int CurrentFolder = -100;
+        const uint DirectAlignmentAsked = 0x2000;
+        const int AlignmentAt = 156;
+        const uint Otherwise = 4096;
+        if (!OperatingSystem.IsLinux())
+        {
+            return Otherwise;
+        }
+
+        var buffer = stackalloc byte[256];
+        if (StatX(CurrentFolder, path, 0, DirectAlignmentAsked, buffer) != 0 || (*(uint*)buffer & DirectAlignmentAsked) == 0)
+        {
+            return Otherwise;
+        }
+
+        // Zero: this file system has no direct I/O.
+        return *(uint*)(buffer + AlignmentAt) is var alignment && alignment == 0 ? uint.MaxValue : alignment;
+    }
+
     /// <summary>Reserves space for a file and sets its length, so that later writes cannot run out of it.</summary>
     /// <exception cref="IOException">There is not so much; <see cref="Exception.HResult"/> is the error number.</exception>
     public static void Allocate(SafeFileHandle file, long lengthBytes)
@@ -137,6 +160,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FAllocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int StatX(int folder, string path, int flags, uint mask, byte* buffer);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FLock(SafeFileHandle file, int operation);

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using FASTER.core;
-using Microsoft.Win32.SafeHandles;
+using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Log;
@@ -13,7 +13,7 @@ namespace Platform.DataPlane.Nvme.Log;
 /// </code>
 /// The valid slot with the higher number counts; a torn write hurts only the slot that was being written, and the other still holds the commit before.
 /// FASTER calls <see cref="Commit"/> once the pages up to <c>until</c> are written; first the pages are made durable, then the slot.
-/// FASTER cannot take an exception from here, so a failure is kept in the device's <see cref="SegmentDevice.Fault"/> and <see cref="Until"/> stays where it was.
+/// FASTER cannot take an exception from here, so a failure is kept in the device's <see cref="DirectDevice.Failure"/> and <see cref="Until"/> stays where it was.
 /// </remarks>
 internal sealed class CommitRecord : ILogCommitManager
 {
@@ -22,20 +22,19 @@ internal sealed class CommitRecord : ILogCommitManager
     private const int SlotBytes = 4096;
     private const int RecordBytes = 44;
 
-    private readonly SafeFileHandle _file;
-    private readonly SegmentDevice _device;
-    private readonly Action<string>? _faultPoint;
-    private readonly byte[] _slot = new byte[RecordBytes];
+    private readonly DirectFile _file;
+    private readonly DirectDevice _device;
+    private readonly AlignedMemory _slot = new(SlotBytes);
     private State _state;
     private long _until;
 
-    private CommitRecord(SafeFileHandle file, SegmentDevice device, State state, Action<string>? faultPoint)
+    private CommitRecord(DirectFile file, DirectDevice device, State state)
     {
         _file = file;
         _device = device;
         _state = state;
         _until = state.Until;
-        _faultPoint = faultPoint;
+        _slot.Slice(0, SlotBytes).Span.Clear();
     }
 
     /// <summary>Durable up to here.</summary>
@@ -79,13 +78,13 @@ internal sealed class CommitRecord : ILogCommitManager
     }
 
     /// <summary>Opens the record for writing, and makes <paramref name="state"/> durable at once if asked to.</summary>
-    public static CommitRecord Open(string folder, SegmentDevice device, State state, bool write, Action<string>? faultPoint)
+    public static CommitRecord Open(string folder, DirectDevice device, State state, bool write)
     {
-        var file = File.OpenHandle(Path.Combine(folder, "commit"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        var record = new CommitRecord(file, device, state, faultPoint);
+        var file = device.Open(Path.Combine(folder, "commit"), FileMode.OpenOrCreate, "commit");
+        var record = new CommitRecord(file, device, state);
         if (write)
         {
-            RandomAccess.SetLength(file, 2 * SlotBytes);
+            RandomAccess.SetLength(file.Handle, 2 * SlotBytes);
             record.Write(state);
             Posix.SyncFolder(folder);
         }
@@ -95,7 +94,7 @@ internal sealed class CommitRecord : ILogCommitManager
 
     public void Commit(long beginAddress, long untilAddress, byte[] commitMetadata, long commitNum, bool forceWriteMetadata)
     {
-        if (_device.Fault is not null)
+        if (_device.Failure is not null)
         {
             return;
         }
@@ -132,7 +131,11 @@ internal sealed class CommitRecord : ILogCommitManager
         // Nothing to tidy: see above.
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _file.Dispose();
+        _slot.Dispose();
+    }
 
     private static State? Parse(ReadOnlySpan<byte> slot, string path)
     {
@@ -157,7 +160,7 @@ internal sealed class CommitRecord : ILogCommitManager
 
     private void Write(State state)
     {
-        var slot = _slot.AsSpan();
+        var slot = _slot.Slice(0, SlotBytes).Span;
         BinaryPrimitives.WriteUInt32LittleEndian(slot, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(slot[4..], Format);
         BinaryPrimitives.WriteInt64LittleEndian(slot[8..], state.Number);
@@ -166,10 +169,9 @@ internal sealed class CommitRecord : ILogCommitManager
         BinaryPrimitives.WriteInt32LittleEndian(slot[32..], state.PageBytes);
         BinaryPrimitives.WriteInt32LittleEndian(slot[36..], state.SegmentBytes);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[40..], Checksum.Crc32C(slot[..40]));
-        _faultPoint?.Invoke("commit.write");
-        RandomAccess.Write(_file, slot, (state.Number & 1) * SlotBytes);
-        _faultPoint?.Invoke("commit.sync");
-        Posix.SyncData(_file);
+        _device.Fault(_file.WritePoint);
+        RandomAccess.Write(_file.Handle, slot, (state.Number & 1) * SlotBytes);
+        _file.Sync();
         _state = state;
     }
 }

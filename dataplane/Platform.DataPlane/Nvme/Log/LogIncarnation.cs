@@ -1,17 +1,18 @@
 using System.Buffers;
 using FASTER.core;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Log;
 
 /// <summary>One life of a log: a FasterLog recovered from its committed addresses, with its device and commit record. After a failed commit it is dead, and the next life starts from what is durable.</summary>
 internal sealed class LogIncarnation : IDisposable
 {
-    private readonly SegmentDevice _device;
+    private readonly DirectDevice _device;
     private readonly FasterLog _log;
     private readonly CommitRecord _record;
     private readonly int _pieceBytes;
 
-    private LogIncarnation(string folder, SegmentDevice device, CommitRecord record, FasterLog log, CommitRecord.State state)
+    private LogIncarnation(string folder, DirectDevice device, CommitRecord record, FasterLog log, CommitRecord.State state)
     {
         Folder = folder;
         _device = device;
@@ -37,7 +38,7 @@ internal sealed class LogIncarnation : IDisposable
     public long DurableAddress => _record.Until;
 
     /// <summary>What killed it; null while it lives.</summary>
-    public Exception? Fault => _device.Fault;
+    public Exception? Fault => _device.Failure;
 
     /// <summary>The last commit that succeeded.</summary>
     public CommitRecord.State Committed => _record.Committed;
@@ -64,11 +65,11 @@ internal sealed class LogIncarnation : IDisposable
             CheckSegments(options.Folder, state);
         }
 
-        var device = new SegmentDevice(options.Folder, state.Begin / state.SegmentBytes, options.FaultPoint);
+        var device = new DirectDevice(new DirectDeviceOptions { Folder = options.Folder, FirstSegment = state.Begin / state.SegmentBytes, FaultPoint = options.FaultPoint });
         CommitRecord? record = null;
         try
         {
-            record = CommitRecord.Open(options.Folder, device, state, found is null || found.MayBeOld || acknowledged is not null, options.FaultPoint);
+            record = CommitRecord.Open(options.Folder, device, state, found is null || found.MayBeOld || acknowledged is not null);
             var log = new FasterLog(new FasterLogSettings
             {
                 LogDevice = device,
@@ -128,7 +129,7 @@ internal sealed class LogIncarnation : IDisposable
     public async ValueTask CommitAsync(long untilAddress)
     {
         await _log.CommitAsync();
-        if (_device.Fault is { } fault)
+        if (_device.Failure is { } fault)
         {
             throw fault;
         }
@@ -166,7 +167,7 @@ internal sealed class LogIncarnation : IDisposable
         var last = (state.Until - 1) / state.SegmentBytes;
         for (var segment = first; segment <= last && state.Begin < state.Until; segment++)
         {
-            var file = new FileInfo(SegmentDevice.PathOf(folder, segment));
+            var file = new FileInfo(SegmentFiles.PathOf(folder, segment));
             var needed = segment == last ? state.Until - (segment * state.SegmentBytes) : 0;
             if (!file.Exists || file.Length < needed)
             {
@@ -176,6 +177,6 @@ internal sealed class LogIncarnation : IDisposable
             }
         }
 
-        SegmentDevice.RemoveOrphans(folder, first, last);
+        SegmentFiles.RemoveOrphans(folder, first, last);
     }
 }

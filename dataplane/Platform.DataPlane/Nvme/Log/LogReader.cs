@@ -1,4 +1,5 @@
 using FASTER.core;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Log;
 
@@ -123,6 +124,6 @@ internal sealed class LogReader : IDisposable
 
     private StorageException Corrupt(string found, Exception? cause = null) => new(
         StorageError.Corrupt,
-        $"'{SegmentDevice.PathOf(_log.Folder, _expected / _log.SegmentBytes)}', offset {_expected % _log.SegmentBytes}: the record is damaged: {found}. Restore the file; entries before it are intact.",
+        $"'{SegmentFiles.PathOf(_log.Folder, _expected / _log.SegmentBytes)}', offset {_expected % _log.SegmentBytes}: the record is damaged: {found}. Restore the file; entries before it are intact.",
         cause);
 }

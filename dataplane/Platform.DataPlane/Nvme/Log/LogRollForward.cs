@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Log;
 
@@ -40,7 +41,7 @@ internal static class LogRollForward
     private static byte[]? TryRead(string folder, CommitRecord.State state, long at)
     {
         var inPage = at % state.PageBytes;
-        var path = SegmentDevice.PathOf(folder, at / state.SegmentBytes);
+        var path = SegmentFiles.PathOf(folder, at / state.SegmentBytes);
         if (inPage + HeaderBytes > state.PageBytes || !File.Exists(path))
         {
             return null;

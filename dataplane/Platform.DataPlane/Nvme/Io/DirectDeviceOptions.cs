@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Logging;
+
+namespace Platform.DataPlane.Nvme.Io;
+
+/// <summary>Settings of a <see cref="DirectDevice"/>.</summary>
+internal sealed record DirectDeviceOptions
+{
+    /// <summary>Where its segments lie.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>A segment's file is <c>{Prefix}.{number}</c>.</summary>
+    public string Prefix { get; init; } = "log";
+
+    /// <summary>The first segment that exists.</summary>
+    public long FirstSegment { get; init; }
+
+    /// <summary>Reserves a segment's space when it is first written to, so that a write into it cannot run out of space.</summary>
+    public bool Preallocates { get; init; }
+
+    /// <summary>Goes through the page cache as if the file system had refused direct I/O.</summary>
+    public bool IsBuffered { get; init; }
+
+    /// <summary>Hears once if direct I/O is refused.</summary>
+    public ILogger? Logger { get; init; }
+
+    /// <summary>Called at named points before I/O: <c>{Prefix}.read</c>, <c>{Prefix}.write</c>, <c>{Prefix}.sync</c> for segments, the same with <c>blob</c> for bulk files.</summary>
+    public Action<string>? FaultPoint { get; init; }
+}

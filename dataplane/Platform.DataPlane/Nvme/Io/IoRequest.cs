@@ -1,0 +1,252 @@
+using System.Buffers;
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
+using FASTER.core;
+
+namespace Platform.DataPlane.Nvme.Io;
+
+/// <summary>One read or write on its way. Pooled: a request in steady state allocates nothing.</summary>
+/// <remarks>
+/// It goes into the <see cref="AioRing"/>, or to one of the device's threads where the ring cannot serve it, and completes on the thread pool: as a
+/// <see cref="ValueTask{T}"/> for our own readers and writers, or by FASTER's callback. What the kernel did in part is gone on with.
+/// </remarks>
+internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkItem
+{
+    private const int SectorBytes = 512;
+    private const int InputOutputError = 5;
+
+    private static readonly Lock _gate = new();
+    private static readonly Stack<IoRequest> _free = new();
+    private static IoRequest[] _all = new IoRequest[64];
+    private static int _count;
+
+    private readonly Iocb* _block = (Iocb*)NativeMemory.AllocZeroed((nuint)sizeof(Iocb));
+    private readonly uint _number;
+    private ManualResetValueTaskSourceCore<int> _source;
+    private DirectFile _file = null!;
+    private MemoryHandle _pin;
+    private byte* _memory;
+    private int _lengthBytes;
+    private int _doneBytes;
+    private long _offset;
+    private bool _isWrite;
+    private int _error;
+    private Exception? _failure;
+    private DeviceIOCompletionCallback? _callback;
+    private object? _callbackContext;
+
+    private IoRequest(uint number) => _number = number;
+
+    /// <summary>The request whose number the kernel gave back.</summary>
+    public static IoRequest Of(ulong number) => Volatile.Read(ref _all)[number];
+
+    /// <summary>Starts a read or write of our own.</summary>
+    /// <returns>Bytes read, fewer than asked for only at the end of the file; or bytes written, all of them. An <see cref="IOException"/> has the error number.</returns>
+    public static ValueTask<int> Start(DirectFile file, bool isWrite, ReadOnlyMemory<byte> memory, long offset)
+    {
+        var request = Rent();
+        request._pin = memory.Pin();
+        var token = request._source.Version;
+        request.Start(file, isWrite, (byte*)request._pin.Pointer, memory.Length, offset);
+        return new ValueTask<int>(request, token);
+    }
+
+    /// <summary>Starts a read or write of FASTER's. What lies beyond the end of the file reads as zeros: it was never written.</summary>
+    public static void Start(DirectFile file, bool isWrite, nint memory, int lengthBytes, long offset, DeviceIOCompletionCallback callback, object context)
+    {
+        var request = Rent();
+        request._callback = callback;
+        request._callbackContext = context;
+        request.Start(file, isWrite, (byte*)memory, lengthBytes, offset);
+    }
+
+    /// <summary>The request as the kernel wants it, for what is still to do.</summary>
+    public Iocb* Prepare()
+    {
+        _block->Data = _number;
+        _block->Opcode = _isWrite ? Iocb.Write : Iocb.Read;
+        _block->Descriptor = (int)_file.Handle.DangerousGetHandle();
+        _block->Buffer = (ulong)(_memory + _doneBytes);
+        _block->LengthBytes = (ulong)(_lengthBytes - _doneBytes);
+        _block->Offset = _offset + _doneBytes;
+        return _block;
+    }
+
+    /// <summary>Takes the kernel's answer: bytes moved, or an error number below zero.</summary>
+    public void Completed(long result)
+    {
+        if (result < 0)
+        {
+            _error = (int)-result;
+        }
+        else if (Advance((int)result))
+        {
+            Submit();
+            return;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Does it on the calling thread, which waits for the disk.</summary>
+    public void Perform()
+    {
+        try
+        {
+            _file.Device.Fault(_isWrite ? _file.WritePoint : _file.ReadPoint);
+            if (_isWrite)
+            {
+                RandomAccess.Write(_file.Handle, new ReadOnlySpan<byte>(_memory + _doneBytes, _lengthBytes - _doneBytes), _offset + _doneBytes);
+                Advance(_lengthBytes - _doneBytes);
+            }
+            else
+            {
+                while (Advance(RandomAccess.Read(_file.Handle, new Span<byte>(_memory + _doneBytes, _lengthBytes - _doneBytes), _offset + _doneBytes)))
+                {
+                    // A read may stop short of what was asked for.
+                }
+            }
+        }
+        catch (Exception cause)
+        {
+            _failure = cause;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        var (file, done, callback, context) = (_file, _doneBytes, _callback, _callbackContext);
+        var failure = _failure ?? (_error == 0 ? null : new IOException($"{(_isWrite ? "write" : "read")} '{file.Path}' at {_offset}: {new Win32Exception(_error).Message}", _error));
+        _pin.Dispose();
+        file.Device.Ended(file);
+        if (callback is null)
+        {
+            // Whoever awaits goes on from here, on this thread of the pool.
+            if (failure is null)
+            {
+                _source.SetResult(done);
+            }
+            else
+            {
+                _source.SetException(failure);
+            }
+
+            return;
+        }
+
+        var length = _lengthBytes;
+        if (failure is null && !_isWrite)
+        {
+            new Span<byte>(_memory + done, length - done).Clear();
+        }
+
+        if (failure is not null && _isWrite)
+        {
+            file.Device.Fail(failure);
+        }
+
+        Return();
+
+        callback(failure is null ? 0 : (uint)(failure.HResult is > 0 and < 4096 ? failure.HResult : InputOutputError), failure is null ? (uint)length : 0, context);
+    }
+
+    int IValueTaskSource<int>.GetResult(short token)
+    {
+        try
+        {
+            return _source.GetResult(token);
+        }
+        finally
+        {
+            Return();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<int>.GetStatus(short token) => _source.GetStatus(token);
+
+    void IValueTaskSource<int>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+
+    private static IoRequest Rent()
+    {
+        lock (_gate)
+        {
+            if (_free.TryPop(out var request))
+            {
+                return request;
+            }
+
+            if (_count == _all.Length)
+            {
+                var larger = new IoRequest[2 * _count];
+                _all.CopyTo(larger, 0);
+                Volatile.Write(ref _all, larger);
+            }
+
+            return _all[_count] = new IoRequest((uint)_count++);
+        }
+    }
+
+    private void Start(DirectFile file, bool isWrite, byte* memory, int lengthBytes, long offset)
+    {
+        _file = file;
+        _isWrite = isWrite;
+        _memory = memory;
+        _lengthBytes = lengthBytes;
+        _offset = offset;
+        _doneBytes = 0;
+        _error = 0;
+        _failure = null;
+        try
+        {
+            file.Device.Begun(file);
+        }
+        catch
+        {
+            _pin.Dispose();
+            Return();
+            throw;
+        }
+
+        Submit();
+    }
+
+    private void Submit()
+    {
+        if (!_file.UsesRing || !AioRing.Shared!.TrySubmit(this))
+        {
+            _file.Device.Threads.Perform(this);
+        }
+    }
+
+    /// <summary>Counts what was moved.</summary>
+    /// <returns>True if there is more to do. A read that stops short of a sector boundary has met the end of the file, and direct I/O could not go on from there.</returns>
+    private bool Advance(int bytes)
+    {
+        _doneBytes += bytes;
+        _file.Device.Count(_isWrite, bytes);
+        if (_isWrite && bytes == 0 && _doneBytes < _lengthBytes)
+        {
+            _error = InputOutputError;
+        }
+
+        return bytes > 0 && bytes % SectorBytes == 0 && _doneBytes < _lengthBytes;
+    }
+
+    private void Return()
+    {
+        _file = null!;
+        _pin = default;
+        _callback = null;
+        _callbackContext = null;
+        _failure = null;
+        _source.Reset();
+        lock (_gate)
+        {
+            _free.Push(this);
+        }
+    }
+}
