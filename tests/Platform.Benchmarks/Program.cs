@@ -10,6 +10,8 @@ switch (args)
         return await EngineSuite.RunAsync(rest);
     case ["tier", .. var rest]:
         return await TierBenchmark.RunAsync(rest);
+    case [MemorySuite.ChildVerb, var folder]:
+        return await MemorySuite.RunChildAsync(folder);
     default:
         Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, engine, tier");
         return 64;

@@ -6,6 +6,7 @@ public sealed class AlignedBufferPool : IDisposable
 {
     private readonly Stack<AlignedMemory> _free = new();
     private readonly SemaphoreSlim _available;
+    private readonly AlignedMemoryCache? _cache;
     private bool _disposed;
 
     /// <summary>Makes an empty pool; buffers are allocated when first needed.</summary>
@@ -16,6 +17,10 @@ public sealed class AlignedBufferPool : IDisposable
         BufferBytes = (int)AlignedMemory.RoundUp(bufferBytes);
         _available = new SemaphoreSlim(bufferCount);
     }
+
+    /// <summary>Makes a pool whose buffers come from a cache, and go back to it.</summary>
+    internal AlignedBufferPool(AlignedMemoryCache cache, int bufferCount)
+        : this(cache.BufferBytes, bufferCount) => _cache = cache;
 
     /// <summary>Size of each buffer.</summary>
     public int BufferBytes { get; }
@@ -34,7 +39,7 @@ public sealed class AlignedBufferPool : IDisposable
 
         try
         {
-            return new AlignedBuffer(this, new AlignedMemory(BufferBytes));
+            return new AlignedBuffer(this, _cache?.Take() ?? new AlignedMemory(BufferBytes));
         }
         catch
         {
@@ -51,7 +56,7 @@ public sealed class AlignedBufferPool : IDisposable
             _disposed = true;
             while (_free.TryPop(out var memory))
             {
-                memory.Dispose();
+                Free(memory);
             }
         }
     }
@@ -62,7 +67,7 @@ public sealed class AlignedBufferPool : IDisposable
         {
             if (_disposed)
             {
-                memory.Dispose();
+                Free(memory);
             }
             else
             {
@@ -71,5 +76,17 @@ public sealed class AlignedBufferPool : IDisposable
         }
 
         _available.Release();
+    }
+
+    private void Free(AlignedMemory memory)
+    {
+        if (_cache is null)
+        {
+            memory.Dispose();
+        }
+        else
+        {
+            _cache.Return(memory);
+        }
     }
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Platform.DataPlane.HostMemory;
 
-/// <summary>Native memory that starts at a multiple of 4096, so that direct I/O can read into it; freed when disposed. It does not move and is not zeroed.</summary>
+/// <summary>Native memory that starts at a multiple of 4096, so that direct I/O can read into it; freed when disposed. It does not move and is not zeroed. Large blocks lie in huge pages where the system has them.</summary>
 /// <remarks>Views stay valid until disposal, and nothing checks that afterwards: whoever disposes makes sure that nobody reads any more.</remarks>
 public sealed unsafe class AlignedMemory : IDisposable
 {
@@ -72,7 +72,13 @@ public sealed unsafe class AlignedMemory : IDisposable
             : base(0, ownsHandle: true)
         {
             _lengthBytes = lengthBytes;
-            SetHandle((nint)NativeMemory.AlignedAlloc((nuint)lengthBytes, AlignmentBytes));
+            var isLarge = lengthBytes >= HugePages.PageBytes;
+            SetHandle((nint)NativeMemory.AlignedAlloc((nuint)lengthBytes, (nuint)(isLarge ? HugePages.PageBytes : AlignmentBytes)));
+            if (isLarge)
+            {
+                HugePages.Advise(handle, lengthBytes);
+            }
+
             GC.AddMemoryPressure(lengthBytes);
         }
 

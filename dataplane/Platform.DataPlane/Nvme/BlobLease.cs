@@ -67,7 +67,7 @@ public sealed class BlobLease : IAsyncDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         var layout = _blob.Layout;
-        using var pool = new AlignedBufferPool(layout.ChunkBytes, depth);
+        using var pool = _blob.PipelineBuffers(depth);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var ahead = new Queue<Task<AlignedBuffer>>();
         try

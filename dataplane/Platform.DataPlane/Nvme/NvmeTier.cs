@@ -51,6 +51,9 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Bytes read from the device since the tier was opened.</summary>
     public long DeviceBytesRead => _environment.Device.BytesRead;
 
+    /// <summary>Reads that the device was asked for since the tier was opened.</summary>
+    public long DeviceReads => _environment.Device.Reads;
+
     /// <summary>Bytes written to the device since the tier was opened, the catalog's not counted.</summary>
     public long DeviceBytesWritten => _environment.Device.BytesWritten;
 

@@ -15,6 +15,9 @@ internal sealed class TierEnvironment(NvmeTierOptions options, DurableStore cata
 
     public AlignedBufferPool Buffers { get; } = new(options.ChunkBytes, options.Buffers);
 
+    /// <summary>Memory that pipelines of whole chunks read into.</summary>
+    public AlignedMemoryCache Pipelines { get; } = new(options.ChunkBytes, options.Buffers);
+
     public TierMeter Meter { get; } = new(options.Folder);
 
     public ILogger Logger { get; } = logger;
@@ -26,6 +29,7 @@ internal sealed class TierEnvironment(NvmeTierOptions options, DurableStore cata
         await Catalog.DisposeAsync();
         Device.Dispose();
         Buffers.Dispose();
+        Pipelines.Dispose();
         Meter.Dispose();
     }
 }

@@ -4,7 +4,7 @@ using Platform.DataPlane.ObjectStorage;
 namespace Platform.Benchmarks.Tier;
 
 /// <summary>One object in memory, served at the speed of a copy: object storage that is never what is waited for.</summary>
-internal sealed class MemoryStorage(byte[] pattern, long lengthBytes) : IObjectStorage
+internal sealed class MemoryStorage(byte[] pattern, long lengthBytes, TimeSpan delay = default) : IObjectStorage
 {
     private long _gets;
 
@@ -15,9 +15,14 @@ internal sealed class MemoryStorage(byte[] pattern, long lengthBytes) : IObjectS
     public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken = default) =>
         Task.FromResult<ObjectInfo?>(new ObjectInfo(key, lengthBytes, "v1", DateTimeOffset.UnixEpoch));
 
-    public Task ReadAsync(string key, long offset, Memory<byte> target, string? ifMatch = null, CancellationToken cancellationToken = default)
+    public async Task ReadAsync(string key, long offset, Memory<byte> target, string? ifMatch = null, CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _gets);
+        if (delay > TimeSpan.Zero)
+        {
+            await Task.Delay(delay, cancellationToken);
+        }
+
         while (!target.IsEmpty)
         {
             var from = (int)(offset % pattern.Length);
@@ -26,8 +31,6 @@ internal sealed class MemoryStorage(byte[] pattern, long lengthBytes) : IObjectS
             target = target[count..];
             offset += count;
         }
-
-        return Task.CompletedTask;
     }
 
     public Task<Stream> OpenReadAsync(string key, string? ifMatch = null, CancellationToken cancellationToken = default) => throw ReadOnly();

@@ -4,15 +4,18 @@ using System.Text.Json;
 
 namespace Platform.Benchmarks.Tier;
 
-/// <summary>The limit of the machine's disk in this very run, by fio.</summary>
+/// <summary>The limit of the machine's disk in this very run, by fio; where that is not installed, by a loop of direct reads and writes on threads of this process.</summary>
 /// <param name="folder">Where its files are: beside ours.</param>
 internal sealed class RawDisk(string folder)
 {
     /// <summary>True if fio is installed.</summary>
     public static bool IsAvailable => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(path => File.Exists(Path.Combine(path, "fio")));
 
-    /// <summary>Reads a file from end to end.</summary>
-    public static Task<Window> ReadAsync(string file, int blockBytes, int depth, bool random, long bytes) => RunAsync(
+    /// <summary>What is compared with.</summary>
+    public static string Name => IsAvailable ? "fio" : "a loop of pread and pwrite with O_DIRECT in C# (fio is not installed: apt-get install fio)";
+
+    /// <summary>Reads blocks of a file, in order or at random.</summary>
+    public static Task<Window> ReadAsync(string file, int blockBytes, int depth, bool random, long bytes) => !IsAvailable ? RawLoop.ReadAsync(file, blockBytes, depth, random, bytes) : RunAsync(
         "read",
         [$"--filename={file}", $"--rw={(random ? "randread" : "read")}", $"--bs={blockBytes}", $"--iodepth={depth}", $"--io_size={bytes}", "--readonly", "--norandommap"]);
 
@@ -21,7 +24,7 @@ internal sealed class RawDisk(string folder)
     {
         var file = Path.Combine(folder, "fio-write");
         File.Delete(file);
-        var window = await RunAsync("write", [$"--filename={file}", "--rw=write", $"--bs={blockBytes}", $"--iodepth={depth}", $"--size={bytes}", "--end_fsync=1", "--fallocate=posix"]);
+        var window = !IsAvailable ? await RawLoop.WriteAsync(file, bytes, blockBytes, depth) : await RunAsync("write", [$"--filename={file}", "--rw=write", $"--bs={blockBytes}", $"--iodepth={depth}", $"--size={bytes}", "--end_fsync=1", "--fallocate=posix"]);
         File.Delete(file);
         return window;
     }
@@ -43,25 +46,5 @@ internal sealed class RawDisk(string folder)
         var seconds = job.GetProperty("job_runtime").GetDouble() / 1000;
         var share = (job.GetProperty("usr_cpu").GetDouble() + job.GetProperty("sys_cpu").GetDouble()) / 100;
         return new Window(job.GetProperty(direction).GetProperty("io_bytes").GetInt64(), seconds, seconds * share);
-    }
-}
-
-/// <summary>What one window moved, and what it took.</summary>
-internal sealed record Window(long Bytes, double Seconds, double CpuSeconds)
-{
-    public double BytesPerSecond => Bytes / Seconds;
-
-    public double CpuPerByte => CpuSeconds / Bytes;
-
-    /// <summary>Measures a window of this process.</summary>
-    public static async Task<Window> MeasureAsync(Func<Task<long>> work)
-    {
-        using var process = Process.GetCurrentProcess();
-        var cpu = process.TotalProcessorTime;
-        var started = Stopwatch.GetTimestamp();
-        var bytes = await work();
-        var elapsed = Stopwatch.GetElapsedTime(started);
-        process.Refresh();
-        return new Window(bytes, elapsed.TotalSeconds, (process.TotalProcessorTime - cpu).TotalSeconds);
     }
 }

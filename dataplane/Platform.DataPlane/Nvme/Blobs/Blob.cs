@@ -1,3 +1,4 @@
+using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Io;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Tiering;
@@ -100,6 +101,10 @@ internal sealed class Blob : IBudgetItem, IDisposable
     /// <summary>Compares every chunk with its checksum.</summary>
     /// <returns>Offsets of chunks that differ.</returns>
     public Task<IReadOnlyList<long>> VerifyAsync(CancellationToken cancellationToken) => _reader.VerifyAsync(cancellationToken);
+
+    /// <summary>Buffers for whole chunks, so many at once.</summary>
+    public AlignedBufferPool PipelineBuffers(int depth) =>
+        Layout.ChunkBytes == _tier.Pipelines.BufferBytes ? new AlignedBufferPool(_tier.Pipelines, depth) : new AlignedBufferPool(Layout.ChunkBytes, depth);
 
     /// <summary>Waits for what runs in the background.</summary>
     public async Task QuiesceAsync()

@@ -20,6 +20,11 @@ internal static class Checksum
     /// <summary>Goes on with a raw register, which starts as <c>~0u</c> and is inverted at the end.</summary>
     public static uint Append(uint register, ReadOnlySpan<byte> bytes)
     {
+        if (Folding.IsSupported && bytes.Length >= Folding.LeastBytes)
+        {
+            return Folding.Append(register, bytes);
+        }
+
         while (bytes.Length >= 3 * LaneBytes)
         {
             var a = MemoryMarshal.Cast<byte, ulong>(bytes[..LaneBytes]);
@@ -41,7 +46,7 @@ internal static class Checksum
         return AppendShort(register, bytes);
     }
 
-    private static uint AppendShort(uint register, ReadOnlySpan<byte> bytes)
+    internal static uint AppendShort(uint register, ReadOnlySpan<byte> bytes)
     {
         foreach (var word in MemoryMarshal.Cast<byte, ulong>(bytes))
         {
