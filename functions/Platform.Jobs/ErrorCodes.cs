@@ -30,6 +30,9 @@ public static class ErrorCodes
     /// <summary>404: no such node.</summary>
     public const string NodeNotFound = "node-not-found";
 
+    /// <summary>404: no such blob in the NVMe tier of that node.</summary>
+    public const string BlobNotFound = "blob-not-found";
+
     /// <summary>409: another spec is known under this job id.</summary>
     public const string JobConflict = "job-conflict";
 

@@ -25,6 +25,8 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(PlatformStatus))]
 [JsonSerializable(typeof(TierTable))]
 [JsonSerializable(typeof(TierReason))]
+[JsonSerializable(typeof(TierVerification))]
+[JsonSerializable(typeof(TierPin))]
 [JsonSerializable(typeof(EnsureReplicaRequest))]
 [JsonSerializable(typeof(ReplicaAnswer))]
 [JsonSerializable(typeof(Problem))]

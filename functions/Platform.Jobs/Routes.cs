@@ -51,6 +51,12 @@ public static class Routes
     /// <summary>Worker: <c>GET</c> why a key is, or is not, in the NVMe tier: <c>?key=</c>.</summary>
     public const string WorkerTierExplain = "tier/explain";
 
+    /// <summary>Worker: <c>POST</c> compares a blob of the NVMe tier with its checksums: <c>?key=</c>, and <c>&amp;repair=true</c> to fetch damaged chunks again. 404 if it is not here.</summary>
+    public const string WorkerTierVerify = "tier/verify";
+
+    /// <summary>Worker: <c>PUT</c> pins a key in the NVMe tier, <c>DELETE</c> ends its pin: <c>?key=</c>.</summary>
+    public const string WorkerTierPin = "tier/pin";
+
     /// <summary>Header with the <see cref="ModelManifest"/> as base64 JSON, which lets a worker that never heard of the model load it for this very call.</summary>
     public const string ManifestHeader = "platform-model-manifest";
 

@@ -23,6 +23,7 @@ public sealed class NvmeTier : IAsyncDisposable
     private readonly OnlyCopies _onlyCopies;
     private readonly Explanation _explanation;
     private readonly Pins _pins;
+    private readonly Inspection _inspection;
     private TierUploader? _uploader;
 
     private NvmeTier(TierEnvironment environment, FolderLock folderLock)
@@ -36,6 +37,7 @@ public sealed class NvmeTier : IAsyncDisposable
         _onlyCopies = new OnlyCopies(environment, _residents, _admission, _leases, _removal);
         _explanation = new Explanation(_residents);
         _pins = new Pins(environment, _residents);
+        _inspection = new Inspection(_residents, _removal);
         environment.Meter.Observe(this);
     }
 
@@ -203,29 +205,23 @@ public sealed class NvmeTier : IAsyncDisposable
     {
         foreach (var item in await ListAsync(cancellationToken))
         {
-            Blob? blob;
-            lock (_residents.Gate)
+            var check = await CheckAsync(item.Key, cancellationToken: cancellationToken);
+            foreach (var damage in check?.Damage ?? [])
             {
-                if (!_residents.Blobs.TryGetValue(item.Key, out blob))
-                {
-                    continue;
-                }
-
-                blob.Leases++;
-            }
-
-            try
-            {
-                foreach (var offset in await blob.VerifyAsync(cancellationToken))
-                {
-                    yield return $"'{blob.FilePath}', offset {offset}: damaged chunk of blob '{item.Key}'";
-                }
-            }
-            finally
-            {
-                _removal.Release(blob);
+                yield return $"'{check!.FilePath}', offset {damage.Offset}: damaged chunk of blob '{item.Key}': {damage.Problem}";
             }
         }
+    }
+
+    /// <summary>Compares every chunk of one blob that is here with its checksum.</summary>
+    /// <param name="key">The blob.</param>
+    /// <param name="repairFrom">Where damaged chunks are fetched again from; null to leave them. An only copy cannot be repaired.</param>
+    /// <param name="cancellationToken">Stops the checking.</param>
+    /// <returns>Null if the key is not here.</returns>
+    public Task<TierCheck?> CheckAsync(string key, IObjectStorage? repairFrom = null, CancellationToken cancellationToken = default)
+    {
+        ObjectKey.ThrowIfInvalid(key);
+        return _inspection.CheckAsync(key, repairFrom, cancellationToken);
     }
 
     /// <summary>Waits for chunks that are on their way and closes the files. Leases are worth nothing afterwards.</summary>

@@ -35,7 +35,7 @@ internal static class RequestFault
     private static int StatusOf(string code) => code switch
     {
         ErrorCodes.InvalidJson or ErrorCodes.InvalidRequest or ErrorCodes.PromptEmpty or ErrorCodes.PromptTooLong or ErrorCodes.ModelInvalid => 400,
-        ErrorCodes.ModelNotFound or ErrorCodes.JobNotFound or ErrorCodes.ObjectNotFound => 404,
+        ErrorCodes.ModelNotFound or ErrorCodes.JobNotFound or ErrorCodes.ObjectNotFound or ErrorCodes.BlobNotFound => 404,
         ErrorCodes.BodyTooLarge => 413,
         ErrorCodes.TooManyRequests => 429,
         ErrorCodes.Unavailable => 503,

@@ -76,7 +76,23 @@ internal sealed class PlatformClient : IDisposable
 
     public Task<TierTable> GetTierAsync(string node, CancellationToken cancellationToken) => GetAsync($"api/nodes/{Segment(node)}/tier", JobsJson.Default.TierTable, cancellationToken);
 
-    public Task<TierReason> ExplainAsync(string node, string key, CancellationToken cancellationToken) => GetAsync($"api/nodes/{Segment(node)}/tier/explain?key={Uri.EscapeDataString(key)}", JobsJson.Default.TierReason, cancellationToken);
+    public Task<TierReason> ExplainAsync(string node, string key, CancellationToken cancellationToken) => GetAsync(TierPath(node, "explain", key), JobsJson.Default.TierReason, cancellationToken);
+
+    /// <summary>Compares one blob with its checksums; null if it is not there (any more).</summary>
+    public async Task<TierVerification?> VerifyAsync(string node, string key, bool repair, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AskAsync(HttpMethod.Post, TierPath(node, "verify", key) + (repair ? "&repair=true" : ""), JobsJson.Default.TierVerification, cancellationToken);
+        }
+        catch (PlatformException error) when (error.ExitCode == ExitCodes.NotFound && error.Message.Contains(ErrorCodes.BlobNotFound, StringComparison.Ordinal))
+        {
+            return null;
+        }
+    }
+
+    public Task<TierPin> PinAsync(string node, string key, bool pinned, CancellationToken cancellationToken) =>
+        AskAsync(pinned ? HttpMethod.Put : HttpMethod.Delete, TierPath(node, "pin", key), JobsJson.Default.TierPin, cancellationToken);
 
     /// <summary>Streams one completion; the pieces arrive as the worker makes them.</summary>
     public async IAsyncEnumerable<string> CompleteAsync(JsonObject request, CompletionReport report, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -120,9 +136,13 @@ internal sealed class PlatformClient : IDisposable
     private static ByteArrayContent JsonBody<T>(T value, JsonTypeInfo<T> type) =>
         new(JsonSerializer.SerializeToUtf8Bytes(value, type)) { Headers = { ContentType = new("application/json") } };
 
-    private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    private static string TierPath(string node, string what, string key) => $"api/nodes/{Segment(node)}/tier/{what}?key={Uri.EscapeDataString(key)}";
+
+    private Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken) => AskAsync(HttpMethod.Get, path, type, cancellationToken);
+
+    private async Task<T> AskAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {
-        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+        using var answer = await CallAsync(new HttpRequestMessage(method, path), cancellationToken);
         return await answer.Content.ReadFromJsonAsync(type, cancellationToken) ?? throw new PlatformException($"The platform answered {path} with null.");
     }
 

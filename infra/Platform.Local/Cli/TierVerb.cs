@@ -5,10 +5,10 @@ using Spectre.Console;
 
 namespace Platform.Local.Cli;
 
-/// <summary><c>platform tier</c>: what the NVMe tiers hold, and why.</summary>
+/// <summary><c>platform tier</c>: what the NVMe tiers hold, and why; whether it is intact, and what is to stay.</summary>
 internal static class TierVerb
 {
-    public static Command Create() => new("tier", "Look into the NVMe tiers.") { List(), Explain() };
+    public static Command Create() => new("tier", "Look into the NVMe tiers.") { List(), Explain(), TierVerifyVerb.Create(), TierPinVerb.Pin(), TierPinVerb.Unpin() };
 
     private static Command List()
     {
@@ -29,12 +29,21 @@ internal static class TierVerb
                 return ExitCodes.Done;
             }
 
-            var table = new Table().RoundedBorder().AddColumns("node", "key", "here", "of", "sealed", "leases");
+            var table = new Table().RoundedBorder().AddColumns("node", "key", "class", "here", "of", "sealed", "elsewhere", "pinned", "leases");
             foreach (var tier in tiers)
             {
                 foreach (var blob in tier.Blobs)
                 {
-                    table.AddRow(tier.Worker, Markup.Escape(blob.Key), Quantity.Bytes(blob.LandedBytes), Quantity.Bytes(blob.LengthBytes), blob.Sealed ? "yes" : "no", blob.Leases.ToString());
+                    table.AddRow(
+                        tier.Worker,
+                        Markup.Escape(blob.Key),
+                        blob.Class ?? "",
+                        Quantity.Bytes(blob.LandedBytes),
+                        Quantity.Bytes(blob.LengthBytes),
+                        blob.Sealed ? "yes" : "no",
+                        blob.Durability switch { "onlyCopy" => "no: the only copy", "replicated" => "copied", _ => "yes" },
+                        blob.Pinned ? "yes" : "no",
+                        blob.Leases.ToString());
                 }
             }
 
@@ -66,7 +75,7 @@ internal static class TierVerb
 
             foreach (var reason in reasons)
             {
-                AnsiConsole.MarkupLineInterpolated($"[bold]{reason.Worker}[/]: {reason.Reason} {reason.Eviction} ({Quantity.Bytes(reason.UsedBytes)} of {Quantity.Bytes(reason.LimitBytes)} used)");
+                AnsiConsole.MarkupLineInterpolated($"[bold]{reason.Worker}[/]: {reason.Reason} {reason.Eviction} ({Quantity.Bytes(reason.UsedBytes)} of {Quantity.Bytes(reason.LimitBytes)} used{(reason.EvictionRank is { } rank ? $"; {rank} go before it" : "")})");
             }
 
             return ExitCodes.Done;
@@ -74,8 +83,10 @@ internal static class TierVerb
         return verb;
     }
 
-    private static Option<string?> NodeOption() => new("--node") { Description = "Only this node (default: every living one)" };
+    /// <summary>One node instead of all.</summary>
+    internal static Option<string?> NodeOption() => new("--node") { Description = "Only this node (default: every living one)" };
 
-    private static async Task<IReadOnlyList<string>> NodesAsync(PlatformClient client, string? node, CancellationToken cancellationToken) =>
+    /// <summary>The nodes that a command line names.</summary>
+    internal static async Task<IReadOnlyList<string>> NodesAsync(PlatformClient client, string? node, CancellationToken cancellationToken) =>
         node is not null ? [node] : [.. (await client.GetStatusAsync(cancellationToken)).Nodes.Where(each => each.Alive).Select(each => each.Heartbeat.Worker)];
 }

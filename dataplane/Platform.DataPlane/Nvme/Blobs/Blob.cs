@@ -46,7 +46,8 @@ internal sealed class Blob : IBudgetItem, IDisposable
 
     public DirectFile File { get; private set; } = null!;
 
-    public bool IsSealed => Recorder.Sealed.IsCompletedSuccessfully;
+    /// <summary>True if it is whole and recorded. A chunk that was dropped because it is damaged makes that untrue until it is fetched again.</summary>
+    public bool IsSealed => Recorder.Sealed.IsCompletedSuccessfully && Chunks.IsWhole;
 
     /// <summary>Open leases. Under the tier's gate.</summary>
     public int Leases { get; set; }
@@ -99,8 +100,16 @@ internal sealed class Blob : IBudgetItem, IDisposable
     public Task EnsureAsync(int index, IObjectStorage? storage, CancellationToken cancellationToken) => _fetcher.EnsureAsync(index, storage, cancellationToken);
 
     /// <summary>Compares every chunk with its checksum.</summary>
-    /// <returns>Offsets of chunks that differ.</returns>
-    public Task<IReadOnlyList<long>> VerifyAsync(CancellationToken cancellationToken) => _reader.VerifyAsync(cancellationToken);
+    /// <returns>Chunks that differ, or cannot be read.</returns>
+    public Task<IReadOnlyList<ChunkDamage>> VerifyAsync(CancellationToken cancellationToken) => _reader.VerifyAsync(cancellationToken);
+
+    /// <summary>Fetches a damaged chunk again.</summary>
+    /// <exception cref="StorageException">It cannot be fetched, or the object is not what it was.</exception>
+    public Task RepairAsync(ChunkDamage damage, IObjectStorage storage, CancellationToken cancellationToken)
+    {
+        Chunks.Drop(damage.Index);
+        return _fetcher.EnsureAsync(damage.Index, storage, cancellationToken);
+    }
 
     /// <summary>Buffers for whole chunks, so many at once.</summary>
     public AlignedBufferPool PipelineBuffers(int depth) =>

@@ -130,6 +130,12 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
             flight.Arrive(destination[..length]);
             tier.Meter.Fetched(record.Class, length);
             await blob.File.WriteAsync(destination, record.Layout.OffsetOf(index));
+            if (record.Crcs is not null && index == record.Layout.ChunkCount - 1)
+            {
+                // Whole sectors were written; a sealed file has the object's exact length.
+                blob.File.SetLength(record.LengthBytes);
+            }
+
             Land(index, crc);
             flight.Leave();
             await flight.Left;

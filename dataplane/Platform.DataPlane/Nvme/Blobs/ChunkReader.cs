@@ -46,10 +46,10 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
     }
 
     /// <summary>Compares every chunk with its checksum.</summary>
-    /// <returns>Offsets of chunks that differ.</returns>
-    public async Task<IReadOnlyList<long>> VerifyAsync(CancellationToken cancellationToken)
+    /// <returns>Chunks that differ, or cannot be read.</returns>
+    public async Task<IReadOnlyList<ChunkDamage>> VerifyAsync(CancellationToken cancellationToken)
     {
-        var damaged = new List<long>();
+        var damaged = new List<ChunkDamage>();
         for (var index = 0; index < _chunks.Count; index++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -57,6 +57,11 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
             {
                 if (_chunks.IsAbsent(index))
                 {
+                    if (blob.Record.Crcs is not null)
+                    {
+                        damaged.Add(Describe(index, "it was found damaged before and could not be fetched again"));
+                    }
+
                     continue;
                 }
             }
@@ -66,14 +71,16 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
             {
                 await ReadWholeAsync(index, buffer.Memory);
             }
-            catch (StorageException cause) when (cause.Error == StorageError.Corrupt)
+            catch (StorageException cause) when (cause.Error is StorageError.Corrupt or StorageError.Io)
             {
-                damaged.Add(Layout.OffsetOf(index));
+                damaged.Add(Describe(index, cause.Message));
             }
         }
 
         return damaged;
     }
+
+    private ChunkDamage Describe(int index, string problem) => new(index, Layout.OffsetOf(index), Layout.LengthOf(index), problem);
 
     /// <summary>Reads sectors of a chunk that was verified before.</summary>
     private async Task<long> ReadPartAsync(int index, int offsetInChunk, Memory<byte> target, int neededBytes)

@@ -91,15 +91,23 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
     private string? Restore(Blob blob)
     {
         var file = new FileInfo(blob.FilePath);
-        var expected = blob.IsSealed ? blob.Layout.LengthBytes : blob.Layout.AllocatedBytes;
-
-        // A blob may be cut to its exact length before its seal is recorded.
-        if (!file.Exists || (file.Length != expected && file.Length != blob.Layout.LengthBytes))
+        if (!file.Exists)
         {
-            return file.Exists ? $"'{file.FullName}' has {file.Length} bytes, its record says {expected}" : $"'{file.FullName}' is missing";
+            return $"'{file.FullName}' is missing";
+        }
+
+        // A blob may be cut to its exact length before its seal is recorded, and grow by the rest of a sector while a damaged last chunk is replaced.
+        if (file.Length != blob.Layout.AllocatedBytes && file.Length != blob.Layout.LengthBytes)
+        {
+            return $"'{file.FullName}' has {file.Length} bytes, its record says {(blob.IsSealed ? blob.Layout.LengthBytes : blob.Layout.AllocatedBytes)}";
         }
 
         blob.OpenFile(create: false);
+        if (blob.IsSealed && file.Length != blob.Layout.LengthBytes)
+        {
+            blob.File.SetLength(blob.Layout.LengthBytes);
+        }
+
         var prefix = BlobLayout.ChunkPrefix(blob.Record.Id);
         foreach (var key in blob.IsSealed ? [] : tier.Catalog.Keys(prefix))
         {
