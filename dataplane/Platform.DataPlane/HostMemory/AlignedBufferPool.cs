@@ -7,13 +7,16 @@ public sealed class AlignedBufferPool : IDisposable
     private readonly Stack<AlignedMemory> _free = new();
     private readonly SemaphoreSlim _available;
     private readonly AlignedMemoryCache? _cache;
+    private readonly Func<long, AlignedMemory> _allocate;
     private bool _disposed;
 
     /// <summary>Makes an empty pool; buffers are allocated when first needed.</summary>
     /// <param name="bufferBytes">Size of each, rounded up to 4096.</param>
     /// <param name="bufferCount">Most lent at once, at least 1.</param>
-    public AlignedBufferPool(int bufferBytes, int bufferCount)
+    /// <param name="allocate">Where they come from: an accelerator's pinned memory, for example. Default: ordinary memory.</param>
+    public AlignedBufferPool(int bufferBytes, int bufferCount, Func<long, AlignedMemory>? allocate = null)
     {
+        _allocate = allocate ?? (static length => new AlignedMemory(length));
         BufferBytes = (int)AlignedMemory.RoundUp(bufferBytes);
         _available = new SemaphoreSlim(bufferCount);
     }
@@ -39,7 +42,7 @@ public sealed class AlignedBufferPool : IDisposable
 
         try
         {
-            return new AlignedBuffer(this, _cache?.Take() ?? new AlignedMemory(BufferBytes));
+            return new AlignedBuffer(this, _cache?.Take() ?? _allocate(BufferBytes));
         }
         catch
         {

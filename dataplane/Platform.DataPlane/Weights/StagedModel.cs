@@ -23,6 +23,10 @@ public sealed class StagedModel : IAsyncDisposable
     /// <summary>The tensors. Owned by this model: dispose the model, not them.</summary>
     public ITensorSource Tensors => _staging.Tensors;
 
+    /// <summary>Waits until a tensor is in device memory, for models that were staged onto a device.</summary>
+    /// <exception cref="WeightsException">There is no such tensor, it could not be brought in, or the model is not on a device.</exception>
+    public Task<DeviceTensor> OnDeviceAsync(string name, CancellationToken cancellationToken = default) => _staging.OnDeviceAsync(name, cancellationToken);
+
     /// <summary>Completes when every tensor is in memory; fails as the staging failed, with a <see cref="StorageException"/> that names the object.</summary>
     public Task Completion => _staging.Completion;
 

@@ -95,7 +95,21 @@ internal sealed class StagedTensors : ITensorSource
             return ValueTask.FromException<ReadOnlyMemory<byte>>(new WeightsException($"Model '{_model}' has no tensor '{name}'; it has {_infos.Count} others."));
         }
 
-        return slot.Bytes.IsCompletedSuccessfully ? ValueTask.FromResult(slot.Bytes.Result) : new(slot.Bytes.WaitAsync(cancellationToken));
+        return slot.Landed.IsCompletedSuccessfully ? ValueTask.FromResult(slot.Bytes()) : new(BytesAsync(slot, cancellationToken));
+    }
+
+    /// <summary>Waits until a tensor is in device memory.</summary>
+    public async Task<DeviceTensor> OnDeviceAsync(string name, CancellationToken cancellationToken)
+    {
+        if (!_slots.TryGetValue(name, out var slot))
+        {
+            throw new WeightsException($"Model '{_model}' has no tensor '{name}'; it has {_infos.Count} others.");
+        }
+
+        await slot.Landed.WaitAsync(cancellationToken);
+        return slot.File.Device is { } device
+            ? new DeviceTensor(slot.Info, device.Buffer, slot.Info.OffsetBytes - device.DataOffsetBytes)
+            : throw new WeightsException($"Model '{_model}' is staged into host memory; tensor '{name}' is on no device.");
     }
 
     /// <summary>Frees the copies of tensors that lay at odd offsets; the rest belongs to the files.</summary>
@@ -110,18 +124,26 @@ internal sealed class StagedTensors : ITensorSource
         return ValueTask.CompletedTask;
     }
 
+    private static async Task<ReadOnlyMemory<byte>> BytesAsync(Slot slot, CancellationToken cancellationToken)
+    {
+        await slot.Landed.WaitAsync(cancellationToken);
+        return slot.Bytes();
+    }
+
     /// <summary>One tensor: how much of it is still missing, and its bytes.</summary>
     private sealed class Slot(StagedFile file, TensorInfo info) : IDisposable
     {
-        private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _bytes = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _landed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Lock _gate = new();
         private AlignedMemory? _copy;
+        private bool _disposed;
         private int _missing = file.ChunksOf(info.OffsetBytes, info.LengthBytes).Count();
 
         public StagedFile File => file;
 
         public TensorInfo Info => info;
 
-        public Task<ReadOnlyMemory<byte>> Bytes => _bytes.Task;
+        public Task Landed => _landed.Task;
 
         public IEnumerable<int> Chunks() => file.ChunksOf(info.OffsetBytes, info.LengthBytes);
 
@@ -132,34 +154,64 @@ internal sealed class StagedTensors : ITensorSource
                 return false;
             }
 
-            Complete();
+            _landed.TrySetResult();
             return true;
         }
 
-        public void Complete()
+        public void Complete() => _landed.TrySetResult();
+
+        /// <summary>The tensor's bytes, aligned as kernels want them.</summary>
+        public ReadOnlyMemory<byte> Bytes()
         {
-            var bytes = file.Slice(info.OffsetBytes, info.LengthBytes);
-            if (info.OffsetBytes % AlignmentBytes != 0)
+            if (info.LengthBytes == 0)
             {
-                // The format aligns to 8 only; the kernels want 64. Our own writer and most tensors of other people's files never come here.
-                _copy = new AlignedMemory(info.LengthBytes);
-                var copy = _copy.Slice(0, bytes.Length);
-                bytes.CopyTo(copy);
-                bytes = copy;
+                return default;
             }
 
-            _bytes.TrySetResult(bytes);
+            var bytes = file.Slice(info.OffsetBytes, info.LengthBytes);
+            if (IsAligned(bytes))
+            {
+                return bytes;
+            }
+
+            // The format aligns to 8 only. Our own writer's tensors never come here, nor do those on a device whose offsets in the data section are multiples of 64, as those of large models are.
+            lock (_gate)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, typeof(StagedTensors));
+                if (_copy is null)
+                {
+                    _copy = new AlignedMemory(info.LengthBytes);
+                    bytes.CopyTo(_copy.Slice(0, bytes.Length));
+                }
+
+                return _copy.Slice(0, bytes.Length);
+            }
         }
 
         public void Fail(string model, Exception cause)
         {
-            if (!_bytes.Task.IsCompleted)
+            if (!_landed.Task.IsCompleted)
             {
-                _bytes.TrySetException(new WeightsException($"Tensor '{info.Name}' of model '{model}' could not be brought in: {cause.Message}", cause));
-                _ = _bytes.Task.Exception;
+                _landed.TrySetException(new WeightsException($"Tensor '{info.Name}' of model '{model}' could not be brought in: {cause.Message}", cause));
+                _ = _landed.Task.Exception;
             }
         }
 
-        public void Dispose() => _copy?.Dispose();
+        public void Dispose()
+        {
+            lock (_gate)
+            {
+                _disposed = true;
+                _copy?.Dispose();
+            }
+        }
+
+        private static unsafe bool IsAligned(ReadOnlyMemory<byte> bytes)
+        {
+            fixed (byte* start = bytes.Span)
+            {
+                return (nint)start % AlignmentBytes == 0;
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Platform.DataPlane.DeviceMemory;
+using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.ObjectStorage;
 
@@ -20,6 +22,13 @@ internal sealed class Staging : IAsyncDisposable
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _small = new(StringComparer.Ordinal);
     private readonly List<StagedFile> _files = [];
     private readonly ConcurrentBag<BlobLease> _leases = [];
+    private readonly HostImages? _images;
+    private readonly DeviceRoom? _room;
+    private readonly string _key;
+    private HostImage? _image;
+    private ICopyStream? _stream;
+    private AlignedBufferPool? _ring;
+    private long _hostBytes;
     private StagedTensors? _tensors;
     private Task _completion = Task.CompletedTask;
     private TimeSpan _opened;
@@ -28,8 +37,20 @@ internal sealed class Staging : IAsyncDisposable
     private long _landed;
     private ImmutableArray<IProgress<StagingReport>> _watchers = [];
 
-    public Staging(ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time, StagingSpeeds speeds)
+    /// <summary>Begins.</summary>
+    /// <param name="key">The model's version.</param>
+    /// <param name="model">Its files.</param>
+    /// <param name="tier">Where they come through.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="speeds">Learns from this load.</param>
+    /// <param name="room">Device memory to go on to; null to stay in host memory.</param>
+    /// <param name="images">Keeps a copy in host memory on the way to a device.</param>
+    public Staging(string key, ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time, StagingSpeeds speeds, DeviceRoom? room = null, HostImages? images = null)
     {
+        _key = key;
+        _room = room;
+        _images = images;
         _model = model;
         _tier = tier;
         _options = options;
@@ -53,12 +74,17 @@ internal sealed class Staging : IAsyncDisposable
 
     public ITensorSource Tensors => _tensors!;
 
+    /// <summary>Waits until a tensor is on the device.</summary>
+    public Task<DeviceTensor> OnDeviceAsync(string name, CancellationToken cancellationToken) => _tensors!.OnDeviceAsync(name, cancellationToken);
+
     public ReadOnlyMemory<byte>? File(string name) => _small.TryGetValue(name, out var bytes) ? bytes : default(ReadOnlyMemory<byte>?);
 
     public StagingReport Report => new(
         _counters.BytesRead,
         _counters.Gets,
         _leases.Sum(lease => lease.NvmeBytes),
+        Interlocked.Read(ref _hostBytes),
+        _files.Sum(file => file.Device?.Buffer.LengthBytes ?? 0),
         _model.Files.Sum(file => file.LengthBytes),
         Interlocked.Read(ref _landed),
         _tensors?.Tensors.Count ?? 0,
@@ -82,6 +108,10 @@ internal sealed class Staging : IAsyncDisposable
             await _tensors.DisposeAsync();
         }
 
+        // No copy is under way any more: each was awaited by who asked for it.
+        _stream?.Dispose();
+        _ring?.Dispose();
+        ReleaseImage();
         _files.ForEach(file => file.Dispose());
         _stop.Dispose();
     }
@@ -102,6 +132,13 @@ internal sealed class Staging : IAsyncDisposable
             throw new WeightsException($"Model '{_model.Model}' has no '.safetensors' file among its {_model.Files.Count} files. Publish it in Hugging Face layout.");
         }
 
+        if (_room is not null)
+        {
+            await _room.Granted.WaitAsync(_stop.Token);
+            _stream = _room.Accelerator.OpenStream();
+            _image = _images?.Take(_key, _model);
+        }
+
         foreach (var file in _model.Files.Where(file => !IsWeights(file)))
         {
             await ReadSmallAsync(file);
@@ -111,9 +148,17 @@ internal sealed class Staging : IAsyncDisposable
         var headerChunks = new List<(StagedFile File, int Chunks)>();
         foreach (var source in _model.Files.Where(IsWeights).OrderBy(file => file.Name, StringComparer.Ordinal))
         {
-            var file = new StagedFile(source, await LeaseAsync(source));
+            var file = await OpenFileAsync(source);
             _files.Add(file);
             var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
+            if (_room is not null && header.FileLengthBytes > header.DataOffsetBytes)
+            {
+                file.PlaceOn(new DevicePlace(_room, _room.Allocate(header.FileLengthBytes - header.DataOffsetBytes), header.DataOffsetBytes, _stream!, _ring!));
+
+                // The rest of the beginning has tensors in it, which still go to the device.
+                chunks = (int)(header.DataOffsetBytes / file.ChunkBytes);
+            }
+
             headers.Add((file, header));
             headerChunks.Add((file, chunks));
         }
@@ -138,6 +183,23 @@ internal sealed class Staging : IAsyncDisposable
 
     private static bool IsWeights(ModelFileSource file) => file.Name.EndsWith(".safetensors", StringComparison.Ordinal);
 
+    private bool IsAwake => _image is { IsWhole: true };
+
+    private async Task<StagedFile> OpenFileAsync(ModelFileSource source)
+    {
+        if (_room is null)
+        {
+            return new StagedFile(source, await LeaseAsync(source));
+        }
+
+        var lease = IsAwake ? null : await LeaseAsync(source);
+        var chunk = lease?.ChunkBytes ?? _options.WakeChunkBytes;
+
+        // One ring for all files: that is the bound of what is on its way without a place of its own.
+        _ring ??= new AlignedBufferPool(chunk, _options.Parallelism, _room.Accelerator.AllocatePinned);
+        return new StagedFile(source, lease, chunk, _image?.Of(source.Name), IsAwake);
+    }
+
     private async Task ReadSmallAsync(ModelFileSource file)
     {
         if (file.LengthBytes > _options.MaxSmallFileBytes)
@@ -145,9 +207,23 @@ internal sealed class Staging : IAsyncDisposable
             throw new WeightsException($"'{file.Name}' of model '{_model.Model}' has {file.LengthBytes} bytes; a file that is not weights may have {_options.MaxSmallFileBytes}. Remove it from the model.");
         }
 
-        var lease = await LeaseAsync(file);
         var bytes = new byte[file.LengthBytes];
-        await lease.ReadAsync(0, bytes, _stop.Token);
+        var kept = _image?.Of(file.Name).Slice(0, bytes.Length);
+        if (IsAwake)
+        {
+            kept!.Value.CopyTo(bytes);
+            Interlocked.Add(ref _hostBytes, bytes.Length);
+        }
+        else
+        {
+            var lease = await LeaseAsync(file);
+            await lease.ReadAsync(0, bytes, _stop.Token);
+            if (kept is { } image)
+            {
+                bytes.CopyTo(image);
+            }
+        }
+
         _small[file.Name] = bytes;
         Interlocked.Add(ref _landed, bytes.Length);
     }
@@ -179,6 +255,7 @@ internal sealed class Staging : IAsyncDisposable
                         if (bytes > 0)
                         {
                             Landed(file, chunk, bytes);
+                            Interlocked.Add(ref _hostBytes, IsAwake ? bytes : 0);
                         }
                     }
                     catch
@@ -188,6 +265,12 @@ internal sealed class Staging : IAsyncDisposable
                     }
                 }
             }));
+            if (_image is { } image)
+            {
+                // Chunks with a tensor in them were in the plan; those of header alone came in with the header.
+                image.IsWhole = true;
+            }
+
             Interlocked.Exchange(ref _completedTicks, Math.Max(1, _time.GetElapsedTime(_started).Ticks));
             _speeds.Learn(Report);
             Tell();
@@ -199,8 +282,18 @@ internal sealed class Staging : IAsyncDisposable
         }
         finally
         {
-            // The bytes are in memory: the tier may have its room back.
+            // The bytes are where they go: tier and host memory may have their room back.
             await CloseLeasesAsync();
+            ReleaseImage();
+        }
+    }
+
+    /// <summary>From here on the image belongs to the store, which may drop it.</summary>
+    private void ReleaseImage()
+    {
+        if (Interlocked.Exchange(ref _image, null) is { } image)
+        {
+            _images!.Release(image);
         }
     }
 

@@ -9,6 +9,7 @@ internal sealed class StagingSpeeds
     private readonly Lock _gate = new();
     private double? _perObjectStoreByte;
     private double? _perNvmeByte;
+    private double? _perHostByte;
 
     /// <summary>Learns from a finished load.</summary>
     public void Learn(StagingReport report)
@@ -28,6 +29,10 @@ internal sealed class StagingSpeeds
             {
                 _perNvmeByte = Blend(_perNvmeByte, duration.TotalSeconds / report.NvmeBytes);
             }
+            else if (report.HostBytes > 0)
+            {
+                _perHostByte = Blend(_perHostByte, duration.TotalSeconds / report.HostBytes);
+            }
         }
     }
 
@@ -43,6 +48,15 @@ internal sealed class StagingSpeeds
 
             // Until NVMe was measured alone it is taken to be as slow as object storage, which goes through it.
             return TimeSpan.FromSeconds((objectStoreBytes * (_perObjectStoreByte ?? 0)) + (nvmeBytes * (_perNvmeByte ?? _perObjectStoreByte ?? 0)));
+        }
+    }
+
+    /// <summary>Time to copy so many bytes from host memory to a device; null before the first model has woken.</summary>
+    public TimeSpan? PredictWake(long hostBytes)
+    {
+        lock (_gate)
+        {
+            return _perHostByte is { } seconds ? TimeSpan.FromSeconds(hostBytes * seconds) : null;
         }
     }
 
