@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Platform.Dapr;
 using Platform.DataPlane;
+using Platform.DataPlane.DeviceMemory;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Weights;
@@ -43,7 +44,9 @@ builder.Services.AddSingleton<OpenTier>();
 builder.Services.AddSingleton(services => services.GetRequiredService<OpenTier>().Tier);
 builder.Services.AddSingleton<NodeTier>();
 builder.Services.AddSingleton<ITierView>(services => services.GetRequiredService<NodeTier>());
-builder.Services.AddSingleton(services => new ModelStager(services.GetRequiredService<NvmeTier>(), null, services.GetRequiredService<TimeProvider>()));
+builder.Services.AddSingleton<NodeDevices>();
+builder.Services.AddSingleton(services => new HostImages(services.GetRequiredService<IOptions<WorkerOptions>>().Value.SleepLimitBytes, services.GetRequiredService<NodeDevices>().Processor.Accelerator.AllocatePinned));
+builder.Services.AddSingleton(services => new ModelStager(services.GetRequiredService<NvmeTier>(), null, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<HostImages>()));
 
 // What it serves.
 builder.Services.AddSingleton<IModelLoader, LlamaModelLoader>();
@@ -77,6 +80,7 @@ Supervision.StopWithSupervisor(app.Lifetime.StopApplication);
 try
 {
     await app.Services.GetRequiredService<OpenTier>().OpenAsync(app.Lifetime.ApplicationStopping);
+    WorkerLog.Device(app.Logger, name, app.Services.GetRequiredService<NodeDevices>().Description);
     app.Services.GetRequiredService<WorkerMetrics>().Map(app, app.Services.GetRequiredService<PrometheusPage>());
     await app.RunAsync();
     return 0;
@@ -86,7 +90,7 @@ catch (OptionsValidationException fault)
     Console.Error.WriteLine($"{name} cannot start: {string.Join("; ", fault.Failures)}. Correct the settings in section '{WorkerOptions.Section}' (environment variables '{WorkerOptions.Section}__...').");
     return 2;
 }
-catch (StorageException fault)
+catch (Exception fault) when (fault is StorageException or AcceleratorException)
 {
     Console.Error.WriteLine($"{name} cannot start: {fault.Message}");
     return 3;

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Platform.DataPlane.DeviceMemory;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.ObjectStorage;
 using Platform.Jobs.Telemetry;
@@ -47,6 +48,8 @@ internal sealed class WorkerMetrics : IDisposable
         _meter.CreateObservableGauge("completions.in.flight", () => calls.Count, null, "Completions that run or wait.");
         _meter.CreateObservableGauge("models.ready", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Ready), null, "Models in memory.");
         _meter.CreateObservableGauge("device.free", () => models.FreeBytes, "By", "Device memory that no model takes.");
+        _meter.CreateObservableGauge("models.asleep", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Host), null, "Models asleep in host memory.");
+        Map(services.GetRequiredService<NodeDevices>().Accelerator);
         _meter.CreateObservableGauge("jobs.running", () => jobs.Count, null, "Jobs that run here.");
         _meter.CreateObservableGauge("tier.used", () => tier.UsedBytes, "By", "Bytes that blobs take on NVMe.");
         _meter.CreateObservableGauge("tier.limit", () => tier.LimitBytes, "By", "Bytes that blobs may take on NVMe.");
@@ -55,5 +58,24 @@ internal sealed class WorkerMetrics : IDisposable
         _meter.CreateObservableCounter("tier.device.read", () => tier.DeviceBytesRead, "By", "Bytes read from NVMe.");
         _meter.CreateObservableCounter("tier.device.written", () => tier.DeviceBytesWritten, "By", "Bytes written to NVMe.");
         routes.MapGet("/metrics", () => Results.Text(page.Write(), PrometheusPage.ContentType));
+    }
+
+    /// <summary>What the device's driver tells of its health; a figure that it does not tell is left out.</summary>
+    private void Map(IAccelerator accelerator)
+    {
+        void Gauge(string name, string? unit, string text, Func<AcceleratorHealth, double?> read) =>
+            _meter.CreateObservableGauge(
+                name,
+                () => read(accelerator.ReadHealth()) is { } value ? (Measurement<double>[])[new(value, new KeyValuePair<string, object?>("device", accelerator.Info.Name))] : [],
+                unit,
+                text);
+
+        _meter.CreateObservableGauge("accelerator.capacity", () => new Measurement<long>(accelerator.Info.CapacityBytes, new KeyValuePair<string, object?>("device", accelerator.Info.ToString())), "By", "Memory of the node's device.");
+        Gauge("accelerator.free", "By", "Memory of the device that no program has taken.", static health => health.FreeBytes);
+        Gauge("accelerator.utilization", null, "Share of the time in which the device computed.", static health => health.Utilization);
+        Gauge("accelerator.temperature", "Cel", "Temperature of the device.", static health => health.TemperatureCelsius);
+        Gauge("accelerator.power", "W", "Power that the device draws.", static health => health.PowerWatts);
+        Gauge("accelerator.memory.errors", null, "Memory errors that could not be corrected.", static health => health.UncorrectedMemoryErrors);
+        Gauge("accelerator.last.xid", null, "Number of the latest critical fault that the driver reported.", static health => health.LastXid);
     }
 }

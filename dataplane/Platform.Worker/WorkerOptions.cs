@@ -22,6 +22,14 @@ public sealed class WorkerOptions
     [Range(0, long.MaxValue)]
     public long DeviceCapacityBytes { get; set; }
 
+    /// <summary>What the node computes with: <c>auto</c> (an NVIDIA device, else an OpenCL device that is not the processor, else host memory), <c>cuda</c>, <c>opencl</c> or <c>host</c>. Default <c>auto</c>.</summary>
+    [RegularExpression("^(auto|cuda|opencl|host)$", ErrorMessage = "Worker:Accelerator is auto, cuda, opencl or host.", MatchTimeoutInMilliseconds = 1000)]
+    public string Accelerator { get; set; } = "auto";
+
+    /// <summary>Host memory in which models sleep after they left the device, so that they wake without a byte from NVMe, bytes. Default: an eighth of the machine's memory; 0 keeps none.</summary>
+    [Range(0, long.MaxValue)]
+    public long SleepLimitBytes { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8;
+
     /// <summary>Jobs that run at once. Default 1, 0 to 64; 0 makes a node that only serves calls.</summary>
     [Range(0, 64)]
     public int MaxJobs { get; set; } = 1;

@@ -32,6 +32,9 @@ public enum ModelResidency
     /// <summary>All of its files are sealed in the NVMe tier.</summary>
     Nvme,
 
+    /// <summary>Asleep: its weights are in host memory, from where it wakes without a byte from NVMe.</summary>
+    Host,
+
     /// <summary>On its way into memory.</summary>
     Loading,
 

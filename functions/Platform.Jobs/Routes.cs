@@ -39,6 +39,9 @@ public static class Routes
     /// <summary>Worker: <c>POST</c> deletes results and parts that the attempts of an ended job left, but for the result of <c>?keep=</c> token; answered by a <see cref="TidyAnswer"/>.</summary>
     public static string WorkerTidyJob(string jobId) => $"jobs/{jobId}/tidy";
 
+    /// <summary>Worker: <c>POST</c> puts a model to sleep: <c>?level=host</c> (the default) keeps its weights in host memory, <c>?level=process</c> on NVMe alone. The next call, or a <c>PUT</c>, wakes it. 204.</summary>
+    public static string WorkerModelSleep(string model) => $"models/{model}/sleep";
+
     /// <summary>Worker: <c>POST</c> a <see cref="RunJobRequest"/>.</summary>
     public const string WorkerRunJob = "jobs/run";
 

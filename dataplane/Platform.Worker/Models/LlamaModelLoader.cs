@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Platform.DataPlane.DeviceMemory;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Weights;
 using Platform.Jobs;
@@ -8,13 +9,18 @@ using Platform.Worker.Tier;
 namespace Platform.Worker.Models;
 
 /// <summary>Loads Llama-family models: object storage, NVMe tier and engine work at the same time, tensor by tensor.</summary>
-internal sealed class LlamaModelLoader(ModelStager stager, IObjectStorage storage, NodeTier tier, TimeProvider time, IOptions<WorkerOptions> options) : IModelLoader
+/// <remarks>The engine computes on the processor, so its device memory is host memory whatever else the node has; <see cref="NodeDevices.Processor"/> says so.</remarks>
+internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, NodeDevices devices, IObjectStorage storage, NodeTier tier, TimeProvider time, IOptions<WorkerOptions> options) : IModelLoader
 {
-    public async Task<LoadedModel> LoadAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    public DeviceArena Arena => devices.Processor;
+
+    public IReadOnlyList<string> Asleep => images.Models;
+
+    public async Task<LoadedModel> LoadAsync(ModelManifest manifest, DeviceRoom room, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         var files = new ModelFiles(manifest.Name, storage, [.. manifest.Files.Select(file => new ModelFileSource(file.Name, ObjectKeys.ModelFile(manifest.Name, file.Name), file.LengthBytes, file.ETag))]);
-        var staged = await stager.StageAsync(files, null, cancellationToken);
+        var staged = await stager.StageAsync(files, room, null, cancellationToken);
         LlamaEngine? engine = null;
         try
         {
@@ -24,7 +30,7 @@ internal sealed class LlamaModelLoader(ModelStager stager, IObjectStorage storag
             await engine.Loaded.WaitAsync(cancellationToken);
             return new LoadedModel(
                 new LlamaModel(engine, staged),
-                new LoadReport(staged.Report.ObjectStoreBytes, staged.Report.NvmeBytes, started, bytesAt, time.GetTimestamp()));
+                new LoadReport(staged.Report.ObjectStoreBytes, staged.Report.NvmeBytes, started, bytesAt, time.GetTimestamp()) { HostBytes = staged.Report.HostBytes });
         }
         catch
         {
@@ -38,5 +44,11 @@ internal sealed class LlamaModelLoader(ModelStager stager, IObjectStorage storag
         }
     }
 
-    public Task ForgetAsync(string model, CancellationToken cancellationToken) => tier.ForgetAsync(model, cancellationToken);
+    public void DropImage(string model) => images.Drop(model);
+
+    public Task ForgetAsync(string model, CancellationToken cancellationToken)
+    {
+        images.Drop(model);
+        return tier.ForgetAsync(model, cancellationToken);
+    }
 }

@@ -11,6 +11,7 @@ internal static class ModelEndpoints
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPut(Routes.WorkerModel("{model}"), LoadAsync);
+        routes.MapPost(Routes.WorkerModelSleep("{model}"), Sleep);
         routes.MapDelete(Routes.WorkerModel("{model}"), DropAsync);
         routes.MapPost(Routes.WorkerModelRelease("{model}"), Release);
     }
@@ -29,6 +30,23 @@ internal static class ModelEndpoints
 
         await load.WaitAsync(context.RequestAborted);
         return Results.Ok();
+    }
+
+    private static IResult Sleep(HttpContext context, string model, ResidentModels models)
+    {
+        if (!Names.IsModel(model))
+        {
+            throw new RequestException(ErrorCodes.InvalidRequest, $"'{model}' is not a model name; expected {Names.ModelRule}.");
+        }
+
+        string? level = context.Request.Query["level"];
+        if (level is not (null or "" or "host" or "process"))
+        {
+            throw new RequestException(ErrorCodes.InvalidRequest, $"'{level}' is no level to sleep at; expected 'host' (weights stay in host memory) or 'process' (weights stay on NVMe alone).");
+        }
+
+        models.Sleep(model, keepInHostMemory: level != "process");
+        return Results.NoContent();
     }
 
     private static async Task<IResult> DropAsync(HttpContext context, string model, ResidentModels models)

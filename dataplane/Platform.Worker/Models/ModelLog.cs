@@ -5,14 +5,17 @@ internal static partial class ModelLog
     [LoggerMessage(400, LogLevel.Information, "Model {Model} is being loaded: {Bytes} bytes.")]
     public static partial void Loading(ILogger logger, string model, long bytes);
 
-    [LoggerMessage(401, LogLevel.Information, "Model {Model} is ready after {Milliseconds:0.0} ms: {ObjectStoreBytes} bytes from object storage, {NvmeBytes} from NVMe.")]
-    public static partial void Loaded(ILogger logger, string model, double milliseconds, long objectStoreBytes, long nvmeBytes);
+    [LoggerMessage(401, LogLevel.Information, "Model {Model} is ready after {Milliseconds:0.0} ms: {ObjectStoreBytes} bytes from object storage, {NvmeBytes} from NVMe, {HostBytes} from host memory.")]
+    public static partial void Loaded(ILogger logger, string model, double milliseconds, long objectStoreBytes, long nvmeBytes, long hostBytes);
 
     [LoggerMessage(402, LogLevel.Error, "Model {Model} could not be loaded: {Reason}")]
     public static partial void NotLoaded(ILogger logger, string model, string reason);
 
     [LoggerMessage(403, LogLevel.Information, "Model {Model} leaves memory, idle the longest, to make room for {For}.")]
     public static partial void Evicted(ILogger logger, string model, string @for);
+
+    [LoggerMessage(405, LogLevel.Information, "Model {Model} goes to sleep on request, warm level {Level}.")]
+    public static partial void Sleeps(ILogger logger, string model, string level);
 
     [LoggerMessage(404, LogLevel.Information, "Model {Model} is dropped on request.")]
     public static partial void Dropped(ILogger logger, string model);

@@ -1,3 +1,4 @@
+using Platform.DataPlane.DeviceMemory;
 using Platform.Jobs;
 using Platform.Worker.Engines;
 
@@ -12,24 +13,24 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _ending = [];
 
+    /// <summary>Bytes that models may take together.</summary>
+    public long CapacityBytes => loader.Arena.LimitBytes;
+
     /// <summary>Bytes that no model takes.</summary>
-    public long FreeBytes
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Math.Max(0, node.DeviceCapacityBytes - _models.Values.Sum(model => model.Bytes));
-            }
-        }
-    }
+    public long FreeBytes => loader.Arena.FreeBytes;
 
     /// <summary>How near each model is that is in memory or on its way.</summary>
     public IReadOnlyDictionary<string, ModelResidency> Residency()
     {
         lock (_lock)
         {
-            return _models.ToDictionary(model => model.Key, model => model.Value.Load.IsCompletedSuccessfully ? ModelResidency.Ready : ModelResidency.Loading);
+            var residency = loader.Asleep.ToDictionary(static model => model, static _ => ModelResidency.Host);
+            foreach (var (name, model) in _models)
+            {
+                residency[name] = model.Load.IsCompletedSuccessfully ? ModelResidency.Ready : ModelResidency.Loading;
+            }
+
+            return residency;
         }
     }
 
@@ -84,7 +85,7 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         using var lease = await AcquireAsync(manifest, CancellationToken.None);
     }
 
-    /// <summary>Takes a model out of memory if nobody holds it and nobody has used it for <paramref name="idle"/>; the NVMe tier keeps it. True if it left.</summary>
+    /// <summary>Takes a model out of memory if nobody holds it and nobody has used it for <paramref name="idle"/>; host memory, as far as there is room to sleep, and the NVMe tier keep it. True if it left.</summary>
     public bool ReleaseIdle(string name, TimeSpan idle)
     {
         lock (_lock)
@@ -101,6 +102,28 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
 
         changes.Tell();
         return true;
+    }
+
+    /// <summary>Puts a model to sleep: it leaves the device once its last call is done. A call that comes later wakes it.</summary>
+    /// <param name="name">The model.</param>
+    /// <param name="keepInHostMemory">False lets go of its weights in host memory as well; they stay on NVMe.</param>
+    public void Sleep(string name, bool keepInHostMemory)
+    {
+        lock (_lock)
+        {
+            if (_models.Remove(name, out var model))
+            {
+                ModelLog.Sleeps(logger, name, keepInHostMemory ? "host" : "process");
+                Retire(model);
+            }
+        }
+
+        if (!keepInHostMemory)
+        {
+            loader.DropImage(name);
+        }
+
+        changes.Tell();
     }
 
     /// <summary>Takes a model out of memory, once its last call is done, and out of the NVMe tier.</summary>
@@ -144,7 +167,7 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         {
             if (_models.TryGetValue(manifest.Name, out var known))
             {
-                if (known.IsVersion(manifest) && !known.Load.IsFaulted && !known.Load.IsCanceled)
+                if (known.IsVersion(manifest) && !known.Load.IsFaulted && !known.Load.IsCanceled && known.Room.TryHold())
                 {
                     known.Holders++;
                     return known;
@@ -155,8 +178,8 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
                 Retire(known);
             }
 
-            MakeRoom(manifest);
             var model = new Resident(manifest) { Holders = 1 };
+            model.Room = Reserve(model);
             _models[manifest.Name] = model;
             model.Load = Task.Run(() => LoadAsync(model));
             changes.Tell();
@@ -171,8 +194,8 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         try
         {
             ModelLog.Loading(logger, name, model.Bytes);
-            var loaded = await loader.LoadAsync(model.Manifest, _stop.Token);
-            ModelLog.Loaded(logger, name, time.GetElapsedTime(started).TotalMilliseconds, loaded.Report.ObjectStoreBytes, loaded.Report.NvmeBytes);
+            var loaded = await loader.LoadAsync(model.Manifest, model.Room, _stop.Token);
+            ModelLog.Loaded(logger, name, time.GetElapsedTime(started).TotalMilliseconds, loaded.Report.ObjectStoreBytes, loaded.Report.NvmeBytes, loaded.Report.HostBytes);
             return loaded;
         }
         catch (Exception fault)
@@ -186,6 +209,8 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
                 }
             }
 
+            // Nothing of it is on the device: who comes next need not wait for this one's last asker.
+            model.Room.Dispose();
             throw;
         }
         finally
@@ -200,6 +225,7 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         lock (_lock)
         {
             model.LastUsed = time.GetTimestamp();
+            model.Room.Release();
             if (--model.Holders == 0 && model.IsRetired)
             {
                 _ending.RemoveAll(static task => task.IsCompleted);
@@ -212,6 +238,7 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
     private void Retire(Resident model)
     {
         model.IsRetired = true;
+        model.Room.Leave();
         if (model.Holders == 0)
         {
             _ending.RemoveAll(static task => task.IsCompleted);
@@ -219,31 +246,26 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         }
     }
 
-    /// <summary>Evicts idle models until the new one fits. Called under the lock.</summary>
-    private void MakeRoom(ModelManifest manifest)
+    /// <summary>Takes device memory, for which idle models leave. Called under the lock.</summary>
+    private DeviceRoom Reserve(Resident model)
     {
-        if (manifest.LengthBytes > node.DeviceCapacityBytes)
+        try
         {
-            throw new EngineException(ErrorCodes.StorageFull, $"Model '{manifest.Name}' has {manifest.LengthBytes} bytes; {node.Name} has {node.DeviceCapacityBytes} bytes for models. Use a larger node, or raise Worker__DeviceCapacityBytes.");
-        }
-
-        var free = node.DeviceCapacityBytes - _models.Values.Sum(model => model.Bytes);
-        foreach (var idle in _models.Values.Where(model => model.Holders == 0 && model.Load.IsCompleted).OrderBy(model => model.LastUsed).ToList())
-        {
-            if (free >= manifest.LengthBytes)
+            return loader.Arena.Reserve(model.Manifest.Name, model.Bytes, newcomer =>
             {
-                break;
-            }
+                // On this very thread, under the lock of whoever asks for the newcomer.
+                ModelLog.Evicted(logger, model.Manifest.Name, newcomer);
+                if (_models.TryGetValue(model.Manifest.Name, out var current) && current == model)
+                {
+                    _models.Remove(model.Manifest.Name);
+                }
 
-            ModelLog.Evicted(logger, idle.Manifest.Name, manifest.Name);
-            _models.Remove(idle.Manifest.Name);
-            Retire(idle);
-            free += idle.Bytes;
+                Retire(model);
+            });
         }
-
-        if (free < manifest.LengthBytes)
+        catch (DeviceMemoryException fault)
         {
-            throw new EngineException(ErrorCodes.TooManyRequests, $"Model '{manifest.Name}' has {manifest.LengthBytes} bytes and {free} are free on {node.Name}; every other model is in use. Try again later.");
+            throw new EngineException(fault.IsFinal ? ErrorCodes.StorageFull : ErrorCodes.TooManyRequests, $"{node.Name}: {fault.Message}", fault);
         }
     }
 
@@ -253,6 +275,7 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         {
             var loaded = await model.Load;
             await loaded.Engine.DisposeAsync();
+            model.Room.Dispose();
         }
         catch (Exception) when (model.Load.IsFaulted || model.Load.IsCanceled)
         {
@@ -275,6 +298,9 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         public bool IsRetired { get; set; }
 
         public long LastUsed { get; set; }
+
+        /// <summary>Its share of the device.</summary>
+        public DeviceRoom Room { get; set; } = null!;
 
         public bool IsVersion(ModelManifest other) => manifest.Files.SequenceEqual(other.Files);
     }

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics.X86;
 using Microsoft.Extensions.Options;
 using Platform.DataPlane.ObjectStorage;
 using Platform.Jobs;
@@ -10,9 +9,8 @@ using Platform.Worker.Tier;
 namespace Platform.Worker.Nodes;
 
 /// <summary>What the node has and does at this moment.</summary>
-internal sealed class NodePicture(WorkerNode node, ResidentModels models, ITierView tier, InFlightCalls calls, JobRuns jobs, TimeProvider time, IOptions<WorkerOptions> options)
+internal sealed class NodePicture(WorkerNode node, NodeDevices devices, ResidentModels models, ITierView tier, InFlightCalls calls, JobRuns jobs, TimeProvider time, IOptions<WorkerOptions> options)
 {
-    private static readonly string Device = $"Host memory ({(Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : "no AVX2")}, {Environment.ProcessorCount} processors)";
     private long _tokens;
     private long _measuredAt = time.GetTimestamp();
     private double _tokensPerSecond;
@@ -30,8 +28,8 @@ internal sealed class NodePicture(WorkerNode node, ResidentModels models, ITierV
             Worker = node.Name,
             InstanceId = node.InstanceId,
             ProcessId = Environment.ProcessId,
-            Device = Device,
-            DeviceCapacityBytes = node.DeviceCapacityBytes,
+            Device = devices.Description,
+            DeviceCapacityBytes = models.CapacityBytes,
             DeviceFreeBytes = models.FreeBytes,
             Models = models.Residency(),
             CachedBytes = cached,

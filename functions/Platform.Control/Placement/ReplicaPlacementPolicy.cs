@@ -3,7 +3,7 @@ using Platform.Jobs;
 
 namespace Platform.Control.Placement;
 
-/// <summary>Chooses the node that serves a model: where it is ready, else where it is on its way, else where the fewest bytes are missing.</summary>
+/// <summary>Chooses the node that serves a model: where it is ready, else where it is on its way, else where it sleeps in host memory, else where the fewest bytes are missing.</summary>
 internal static class ReplicaPlacementPolicy
 {
     /// <param name="model">The model.</param>
@@ -41,7 +41,9 @@ internal static class ReplicaPlacementPolicy
     {
         ModelResidency.Ready => 0,
         ModelResidency.Loading => 1,
-        _ => node.Worker == held ? 2 : 3,
+        _ when node.Worker == held => 2,
+        ModelResidency.Host => 3,
+        _ => 4,
     };
 
     /// <summary>Different models prefer different nodes when all else is equal (rendezvous hashing; FNV-1a, since string hashes differ per process).</summary>
@@ -60,6 +62,7 @@ internal static class ReplicaPlacementPolicy
     {
         ModelResidency.Ready => $"{best.Worker} has '{model.Name}' ready, {best.Heartbeat.InFlight} call(s) in flight.",
         ModelResidency.Loading => $"{best.Worker} is loading '{model.Name}' already.",
+        ModelResidency.Host => $"{best.Worker} has '{model.Name}' asleep in host memory.",
         ModelResidency.Nvme => $"{best.Worker} has every byte of '{model.Name}' on NVMe.",
         _ when best.Worker == held => $"{best.Worker} was chosen for '{model.Name}' a moment ago.",
         _ => $"{best.Worker} misses {best.MissingBytes(model)} of {model.LengthBytes} bytes of '{model.Name}', the fewest.",

@@ -1,3 +1,5 @@
+using Platform.DataPlane.DeviceMemory;
+using Platform.DataPlane.DeviceMemory.Host;
 using Platform.Jobs;
 using Platform.Worker.Models;
 
@@ -10,6 +12,13 @@ internal sealed class FakeLoader(FakeTimeProvider time) : IModelLoader
 
     public List<(string Model, FakeEngine Engine)> Loads { get; } = [];
 
+    public DeviceArena Arena { get; } = new(new HostAccelerator(new HostAcceleratorOptions { CapacityBytes = 1000 }));
+
+    /// <summary>Models that the test wants asleep.</summary>
+    public List<string> Images { get; } = [];
+
+    public IReadOnlyList<string> Asleep => Images;
+
     public List<string> Forgotten { get; } = [];
 
     /// <summary>A load waits for it.</summary>
@@ -17,7 +26,7 @@ internal sealed class FakeLoader(FakeTimeProvider time) : IModelLoader
 
     public Action<FakeEngine> Configure { get; set; } = _ => { };
 
-    public async Task<LoadedModel> LoadAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    public async Task<LoadedModel> LoadAsync(ModelManifest manifest, DeviceRoom room, CancellationToken cancellationToken)
     {
         var engine = new FakeEngine();
         Configure(engine);
@@ -26,10 +35,13 @@ internal sealed class FakeLoader(FakeTimeProvider time) : IModelLoader
             Loads.Add((manifest.Name, engine));
         }
 
+        await room.Granted.WaitAsync(cancellationToken);
         await Gate.WaitAsync(cancellationToken);
         var now = time.GetTimestamp();
         return new LoadedModel(engine, new LoadReport(manifest.LengthBytes, 7, now, now + TimeSpan.FromMilliseconds(100).Ticks, now + TimeSpan.FromMilliseconds(110).Ticks));
     }
+
+    public void DropImage(string model) => Images.Remove(model);
 
     public Task ForgetAsync(string model, CancellationToken cancellationToken)
     {

@@ -82,7 +82,39 @@ public sealed class ResidentModelsTests : IAsyncDisposable
         var fault = await Assert.ThrowsAsync<EngineException>(() => AcquireAsync("a", 1001));
 
         Assert.Equal(ErrorCodes.StorageFull, fault.Code);
-        Assert.Contains("1001 bytes; worker-0 has 1000 bytes", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("worker-0: 'a' needs 1001 bytes", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Acquire_TheOneThatLeavesIsStillInUse_WaitsUntilItsMemoryIsFree()
+    {
+        var old = await AcquireAsync("a", 600);
+        await _models.DropAsync("a", TestContext.Current.CancellationToken);
+
+        var next = AcquireAsync("b", 600);
+
+        Assert.Equal(ModelResidency.Loading, _models.Residency()["b"]);
+        Assert.False(next.IsCompleted);
+        old.Dispose();
+        using var lease = await next;
+        Assert.True(_loader.Loads[0].Engine.IsDisposed);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Sleep_LeavesTheDevice_AndTheNextCallWakesIt(bool inHostMemory)
+    {
+        (await AcquireAsync("a", 400)).Dispose();
+        _loader.Images.Add("a");
+
+        _models.Sleep("a", inHostMemory);
+
+        Assert.True(_loader.Loads[0].Engine.IsDisposed);
+        Assert.Equal(1000, _models.FreeBytes);
+        Assert.Equal(inHostMemory, _models.Residency().TryGetValue("a", out var residency) && residency == ModelResidency.Host);
+        using var lease = await AcquireAsync("a", 400);
+        Assert.Equal(ModelResidency.Ready, _models.Residency()["a"]);
     }
 
     [Fact]
