@@ -20,6 +20,16 @@ internal static class CommonOptions
     {
         Description = "Address of the platform (default: that of the `platform up` on the state folder; environment variable PLATFORM_URL)",
         Recursive = true,
+        CustomParser = static result =>
+        {
+            if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url))
+            {
+                return url;
+            }
+
+            result.AddError($"--url is '{result.Tokens[0].Value}'; expected an address such as http://127.0.0.1:7071.");
+            return null;
+        },
     };
 
     /// <summary>Machine-readable output.</summary>
