@@ -146,6 +146,14 @@ internal sealed class PlatformClient : IDisposable
         return await answer.Content.ReadFromJsonAsync(type, cancellationToken) ?? throw new PlatformException($"The platform answered {path} with null.");
     }
 
+    /// <summary>Calls one of the host's admin paths; null if the answer has no body.</summary>
+    public async Task<JsonNode?> CallAdminAsync(HttpMethod method, string path, Stream? body, CancellationToken cancellationToken)
+    {
+        using var content = body is null ? null : new StreamContent(body) { Headers = { ContentType = new("text/plain") } };
+        using var answer = await CallAsync(new HttpRequestMessage(method, "admin/" + path) { Content = content }, cancellationToken);
+        return answer.StatusCode == HttpStatusCode.NoContent ? null : await JsonNode.ParseAsync(await answer.Content.ReadAsStreamAsync(cancellationToken), cancellationToken: cancellationToken);
+    }
+
     private async Task SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
     {
         using var answer = await CallAsync(new HttpRequestMessage(method, path) { Content = content }, cancellationToken);

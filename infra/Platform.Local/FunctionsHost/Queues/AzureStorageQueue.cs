@@ -38,7 +38,17 @@ internal sealed class AzureStorageQueue : IMessageQueue
         return new AzureStorageQueue(client, time);
     }
 
-    public Task SendAsync(string text, CancellationToken cancellationToken) => _client.SendMessageAsync(text, cancellationToken);
+    public async Task SendAsync(string text, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _client.SendMessageAsync(text, cancellationToken);
+        }
+        catch (RequestFailedException exception) when (exception.Status == StatusCodes.Status413PayloadTooLarge || exception.ErrorCode is "RequestBodyTooLarge" or "MessageTooLarge")
+        {
+            throw new ArgumentException($"A message for queue '{Name}' has {System.Text.Encoding.UTF8.GetByteCount(text)} bytes as stored; expected at most 65536. Put the payload into object storage and send its key.", nameof(text), exception);
+        }
+    }
 
     public async Task<IReadOnlyList<QueueMessage>> ReceiveAsync(int count, TimeSpan lease, CancellationToken cancellationToken)
     {

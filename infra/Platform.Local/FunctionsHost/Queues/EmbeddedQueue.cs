@@ -45,6 +45,19 @@ internal sealed class EmbeddedQueue : IMessageQueue
         }
     }
 
+    /// <summary>Messages that a reader would get now.</summary>
+    public int VisibleCount
+    {
+        get
+        {
+            var now = _time.GetUtcNow();
+            lock (_lock)
+            {
+                return _byVisibility.TakeWhile(entry => entry.VisibleAt <= now).Count();
+            }
+        }
+    }
+
     /// <exception cref="ArgumentException">The text is longer than 64 KiB.</exception>
     /// <exception cref="StorageException">The message is not acknowledged: the disk or the store is full, or cannot be written.</exception>
     public async Task SendAsync(string text, CancellationToken cancellationToken)

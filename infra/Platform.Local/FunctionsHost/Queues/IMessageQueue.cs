@@ -8,6 +8,7 @@ internal interface IMessageQueue
     /// <summary>Adds a message; completes when it is durable.</summary>
     /// <param name="text">The text as it is stored, base64 already applied where the app uses it; at most 64 KiB.</param>
     /// <param name="cancellationToken">Gives up waiting; the message may have been added.</param>
+    /// <exception cref="ArgumentException">The text is longer than 64 KiB.</exception>
     Task SendAsync(string text, CancellationToken cancellationToken);
 
     /// <summary>Takes up to <paramref name="count"/> visible messages and hides them for <paramref name="lease"/>; returns at once, maybe with none.</summary>

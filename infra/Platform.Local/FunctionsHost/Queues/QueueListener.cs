@@ -6,6 +6,9 @@ namespace Platform.Local.FunctionsHost.Queues;
 /// <summary>Runs one queue-triggered function: fetches batches, keeps leases alive, settles each message, moves poison away.</summary>
 internal sealed class QueueListener(FunctionDefinition function, string queueName, QueueProviders queues, FunctionInvoker invoker, QueueSettings settings, TimeProvider time, ILogger logger)
 {
+    /// <summary>What the name of a queue's poison queue ends in.</summary>
+    public const string PoisonSuffix = "-poison";
+
     /// <summary>The lease of the storage extension; renewed at half-time.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
 
@@ -147,14 +150,13 @@ internal sealed class QueueListener(FunctionDefinition function, string queueNam
 
     private async Task PoisonAsync(IMessageQueue queue, MessageLease lease, string reason, CancellationToken cancellationToken)
     {
-        const string Suffix = "-poison";
-        if (queue.Name.EndsWith(Suffix, StringComparison.Ordinal) || queue.Name.Length + Suffix.Length > 63)
+        if (queue.Name.EndsWith(PoisonSuffix, StringComparison.Ordinal) || queue.Name.Length + PoisonSuffix.Length > 63)
         {
             // No poison queue for a poison queue: the message stays, hidden until its lease ends.
             return;
         }
 
-        var poison = await queues.OpenAsync(queue.Name + Suffix, function.Trigger.Text("connection"), cancellationToken);
+        var poison = await queues.OpenAsync(queue.Name + PoisonSuffix, function.Trigger.Text("connection"), cancellationToken);
         await poison.SendAsync(lease.Message.Text, cancellationToken);
         await queue.DeleteAsync(lease.Message.Id, lease.PopReceipt, cancellationToken);
         logger.MessagePoisoned(lease.Message.Id, queue.Name, poison.Name, reason);
