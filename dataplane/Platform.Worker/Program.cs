@@ -49,7 +49,9 @@ builder.Services.AddSingleton(services => new HostImages(services.GetRequiredSer
 builder.Services.AddSingleton(services => new ModelStager(services.GetRequiredService<NvmeTier>(), null, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<HostImages>()));
 
 // What it serves.
-builder.Services.AddSingleton<IModelLoader, LlamaModelLoader>();
+builder.Services.AddSingleton<IModelLoader>(services => services.GetRequiredService<IOptions<WorkerOptions>>().Value.External.Command.Count > 0
+    ? ActivatorUtilities.CreateInstance<ExternalModelLoader>(services)
+    : ActivatorUtilities.CreateInstance<LlamaModelLoader>(services));
 builder.Services.AddSingleton<ResidentModels>();
 builder.Services.AddSingleton<IModelManifests, ModelManifests>();
 builder.Services.AddSingleton<InFlightCalls>();

@@ -13,6 +13,7 @@ internal sealed class WorkerNode
         ObjectStorageRoot = options.Value.ObjectStorageRoot ?? home.Objects;
         TierFolder = home.Tier(name);
         JobsFolder = Path.Combine(home.Node(name), "jobs");
+        EnginesFolder = Path.Combine(home.Node(name), "engines");
         DeviceCapacityBytes = options.Value.DeviceCapacityBytes > 0
             ? options.Value.DeviceCapacityBytes
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
@@ -30,6 +31,9 @@ internal sealed class WorkerNode
 
     /// <summary>Logs of attempts that are not yet in object storage: <c>{job}/{attempt}.log</c>.</summary>
     public string JobsFolder { get; }
+
+    /// <summary>Folders of links to models' files, for engines that are programs of their own.</summary>
+    public string EnginesFolder { get; }
 
     public long DeviceCapacityBytes { get; }
 }

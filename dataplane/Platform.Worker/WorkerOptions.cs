@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+using Platform.Worker.Engines.External;
 
 namespace Platform.Worker;
 
@@ -29,6 +31,10 @@ public sealed class WorkerOptions
     /// <summary>Host memory in which models sleep after they left the device, so that they wake without a byte from NVMe, bytes. Default: an eighth of the machine's memory; 0 keeps none.</summary>
     [Range(0, long.MaxValue)]
     public long SleepLimitBytes { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8;
+
+    /// <summary>A server program that runs models in place of the built-in engine.</summary>
+    [ValidateObjectMembers]
+    public ExternalEngineOptions External { get; set; } = new();
 
     /// <summary>Jobs that run at once. Default 1, 0 to 64; 0 makes a node that only serves calls.</summary>
     [Range(0, 64)]

@@ -6,6 +6,9 @@ internal sealed record GenerationRequest
     /// <summary>Text to continue; not empty. Special tokens in it count as such.</summary>
     public required string Prompt { get; init; }
 
+    /// <summary>The chat that <see cref="Prompt"/> was rendered from; null for a plain completion. For engines that render chats themselves.</summary>
+    public IReadOnlyList<ChatMessage>? Messages { get; init; }
+
     /// <summary>Tokens to make at most, at least 1. Prompt and this together must fit <c>ContextLength</c>. Null: as many as fit.</summary>
     public int? MaxTokens { get; init; } = 32;
 

@@ -63,7 +63,7 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
             throw new RequestException(ErrorCodes.PromptEmpty, "Every message is empty; expected at least one character.");
         }
 
-        return new CompletionCall(body.Model!, engine => engine.RenderChat(messages), request, body.Stream == true, body.StreamOptions?.IncludeUsage == true, true);
+        return new CompletionCall(body.Model!, engine => engine.RenderChat(messages), request with { Messages = messages }, body.Stream == true, body.StreamOptions?.IncludeUsage == true, true);
     }
 
     private static GenerationRequest SamplingOf(Faults faults, int? maxTokens, double? temperature, double? topP, int? topK, JsonElement stop, long? seed)

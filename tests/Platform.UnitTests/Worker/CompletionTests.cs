@@ -182,6 +182,32 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
     }
 
     [Fact]
+    public async Task Completion_AThousandCallersOfOneColdModel_AreHeldToTheBound_TheRestAre429_AndItLoadsOnce()
+    {
+        var gate = new TaskCompletionSource();
+        _loader.Gate = gate.Task;
+        var refused = 0;
+        var allOthers = new TaskCompletionSource();
+        var calls = Enumerable.Range(0, 1000).Select(async _ =>
+        {
+            using var answer = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a","max_tokens":1}""");
+            if (answer.StatusCode == HttpStatusCode.TooManyRequests && Header(answer, "Retry-After") == "1" && Interlocked.Increment(ref refused) == 998)
+            {
+                allOthers.SetResult();
+            }
+
+            return answer.StatusCode;
+        }).ToArray();
+
+        await allOthers.Task.WaitAsync(TestContext.Current.CancellationToken);
+        gate.SetResult();
+        var statuses = await Task.WhenAll(calls);
+
+        Assert.Equal(2, statuses.Count(status => status == HttpStatusCode.OK));
+        Assert.Single(_loader.Loads);
+    }
+
+    [Fact]
     public async Task Stream_ClientLeaves_TheGenerationEndsWithinAToken()
     {
         var made = 0;
