@@ -3,12 +3,16 @@ namespace Platform.DataPlane.Tiering;
 /// <summary>Order of eviction inside a class: S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).</summary>
 /// <remarks>
 /// New items wait in a small queue, a tenth of the bytes. What is used again there moves to the main queue; what is not leaves, and only its name is remembered for a while:
-/// if it comes back it goes to the main queue at once. So a scan passes through the tenth and pushes nothing out that is in use. Not thread-safe.
+/// if it comes back it goes to the main queue at once. So a scan passes through the tenth and pushes nothing out that is in use. As long as the main queue is not full it takes
+/// what has waited longest, used or not, so that of a set too large for the tier a part stays and is hit, instead of all of it passing through. Not thread-safe.
 /// </remarks>
 internal sealed class S3FifoQueue
 {
     private const int MaxUses = 3;
     private const int SmallShare = 10;
+
+    // The small queue may have up to so many times its share before the main queue counts as not full: single items are large beside a tenth of a small tier.
+    private const int Underfull = 3;
 
     private readonly LinkedList<Entry> _small = new();
     private readonly LinkedList<Entry> _main = new();
@@ -61,7 +65,7 @@ internal sealed class S3FifoQueue
         if (wasSmall && _ghosts.Add(item.Key))
         {
             _ghostOrder.Enqueue(item.Key);
-            while (_ghostOrder.Count > Math.Max(64, 2 * _entries.Count))
+            while (_ghostOrder.Count > Math.Max(64, _entries.Count))
             {
                 _ghosts.Remove(_ghostOrder.Dequeue());
             }
@@ -72,6 +76,7 @@ internal sealed class S3FifoQueue
     public IBudgetItem? NextVictim(Func<IBudgetItem, bool> mayGo)
     {
         // Each step uses up one use, moves one item from small to main, or passes one over; more steps than that mean that nobody may go.
+        FillMain();
         for (var steps = (_entries.Count * (MaxUses + 2)) + 1; steps > 0; steps--)
         {
             var fromSmall = _small.Count > 0 && (_main.Count == 0 || _smallBytes * SmallShare > Bytes);
@@ -99,6 +104,20 @@ internal sealed class S3FifoQueue
         }
 
         return null;
+    }
+
+    /// <summary>Gives the oldest of the small queue to a main queue that is not full, as after the first items, or after many were removed: what is there first stays until something better comes.</summary>
+    private void FillMain()
+    {
+        if (_smallBytes * SmallShare > Bytes * Underfull)
+        {
+            while (_small.Count > 1 && _smallBytes * SmallShare > Bytes)
+            {
+                var entry = _small.First!.Value;
+                Leave(entry);
+                ToMain(entry);
+            }
+        }
     }
 
     /// <summary>Every item that may go, in the order in which they would if nothing were used meanwhile.</summary>
