@@ -14,6 +14,7 @@ internal sealed class WorkerNode
         TierFolder = home.Tier(name);
         JobsFolder = Path.Combine(home.Node(name), "jobs");
         EnginesFolder = Path.Combine(home.Node(name), "engines");
+        WorkFolder = Path.Combine(home.Node(name), "work");
         DeviceCapacityBytes = options.Value.DeviceCapacityBytes > 0
             ? options.Value.DeviceCapacityBytes
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
@@ -34,6 +35,9 @@ internal sealed class WorkerNode
 
     /// <summary>Folders of links to models' files, for engines that are programs of their own.</summary>
     public string EnginesFolder { get; }
+
+    /// <summary>Folders of commands that run now; emptied at the start.</summary>
+    public string WorkFolder { get; }
 
     public long DeviceCapacityBytes { get; }
 }

@@ -72,6 +72,41 @@ public sealed class WorkerOptions
     [Range(1L << 10, 1L << 30)]
     public long MaxLogBytes { get; set; } = 16L << 20;
 
+    /// <summary>Allows jobs of kind <c>exec</c>, which run any command with the rights of this process. Default false.</summary>
+    public bool ExecEnabled { get; set; }
+
+    /// <summary>Devices that jobs may take whole; a command sees those it has by <c>CUDA_VISIBLE_DEVICES</c>. Default 0, 0 to 64.</summary>
+    [Range(0, 64)]
+    public int Devices { get; set; }
+
+    /// <summary>Processors that jobs may take; 0 for all. Default 0.</summary>
+    [Range(0, 4096)]
+    public double JobCpus { get; set; }
+
+    /// <summary>Bytes of memory that jobs may take; 0 for all. Default 0.</summary>
+    [Range(0, long.MaxValue)]
+    public long JobMemoryBytes { get; set; }
+
+    /// <summary>Price of this node, in millionths of the operator's currency per hour, for the ledger. Default 0, at most a million units.</summary>
+    [Range(0, 1_000_000_000_000)]
+    public long PriceMicrosPerHour { get; set; }
+
+    /// <summary>Bytes that the scratch folder of a command may hold where its job says nothing. Default 1 GiB.</summary>
+    [Range(0, long.MaxValue)]
+    public long ScratchBytes { get; set; } = 1L << 30;
+
+    /// <summary>Bytes that the output folder of a command may hold where its job says nothing. Default 1 GiB.</summary>
+    [Range(0, long.MaxValue)]
+    public long OutputBytes { get; set; } = 1L << 30;
+
+    /// <summary>From SIGTERM to SIGKILL where a job says nothing. Default 10 s, 0 to 5 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often the checkpoint of a job is copied to object storage if it has changed. Default 5 s, 10 ms to 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.01", "01:00:00")]
+    public TimeSpan CheckpointEvery { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Longest request body. Default 4 MiB, 1 KiB to 64 MiB.</summary>
     [Range(1L << 10, 64L << 20)]
     public long MaxBodyBytes { get; set; } = 4L << 20;

@@ -27,4 +27,10 @@ namespace Platform.Control;
 [JsonSerializable(typeof(ModelSweep))]
 [JsonSerializable(typeof(JobRecord))]
 [JsonSerializable(typeof(JobIndexDirectory))]
+[JsonSerializable(typeof(RemovedUsage))]
+[JsonSerializable(typeof(UsageRequest))]
+[JsonSerializable(typeof(UsageTable))]
+[JsonSerializable(typeof(ChildReport))]
+[JsonSerializable(typeof(WebhookReport))]
+[JsonSerializable(typeof(PrefetchRequest))]
 internal sealed partial class ControlJson : JsonSerializerContext;

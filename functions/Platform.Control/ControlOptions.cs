@@ -44,6 +44,29 @@ public sealed class ControlOptions
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a new process listens to heartbeats before it says that no node could ever take a job. Default 3 s, 0 to 5 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan Settle { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How often an array job looks after its children, beside being told of each end. Default 5 s, 100 ms to 10 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan ArrayCheck { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Secrets that webhooks are signed with, by name: base64, with or without the prefix <c>whsec_</c>, as Standard Webhooks has it.</summary>
+    public Dictionary<string, string> WebhookSecrets { get; set; } = [];
+
+    /// <summary>How long an address may take to answer a webhook. Default 10 s, 100 ms to 1 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
+    public TimeSpan WebhookTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Wait before the second delivery of a webhook; doubles with every further one, up to an hour. Default 5 s, 10 ms to 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.01", "01:00:00")]
+    public TimeSpan WebhookDelay { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Deliveries of a webhook that are tried in all. Default 10, 1 to 100.</summary>
+    [Range(1, 100)]
+    public int WebhookTries { get; set; } = 10;
+
     /// <summary>How long the choice of a node for a cold model holds while no heartbeat confirms it. Default 30 s, 1 s to 10 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan ReplicaHold { get; set; } = TimeSpan.FromSeconds(30);

@@ -6,6 +6,7 @@ using Platform.Control.Nodes;
 using Platform.Dapr;
 using Platform.Dapr.Actors;
 using Platform.Jobs;
+using Platform.Jobs.Telemetry;
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.WebHost.UseUrls($"http://127.0.0.1:{Environment.GetEnvironmentVariable("APP_PORT") ?? "6001"}");
@@ -24,16 +25,25 @@ builder.Services.AddActors(actors =>
     actors.RegisterActor<ModelActor>(AppIds.ModelActor);
     actors.RegisterActor<ModelIndexActor>(AppIds.ModelIndexActor);
 });
+builder.Services.AddSingleton<ControlMetrics>();
+builder.Services.AddSingleton(new PrometheusPage(ControlMetrics.MeterName));
 builder.Services.AddSingleton<NodeRegistry>();
 builder.Services.AddSingleton<WaitingJobs>();
 builder.Services.AddSingleton<IWorkerGateway, DaprWorkerGateway>();
 builder.Services.AddSingleton<IJobIndex, DaprJobIndex>();
 builder.Services.AddSingleton<IModelCatalog, DaprModelCatalog>();
+builder.Services.AddSingleton<Errands>();
+builder.Services.AddSingleton(services => new WebhookSender(
+    new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false },
+    services.GetRequiredService<TimeProvider>(),
+    services.GetRequiredService<IOptions<ControlOptions>>()));
 builder.Services.AddHostedService<DispatchService>();
+builder.Services.AddHostedService(services => services.GetRequiredService<Errands>());
 
 var app = builder.Build();
 app.MapActorsHandlers();
 app.MapNodes();
+app.Services.GetRequiredService<ControlMetrics>().Map(app);
 Supervision.StopWithSupervisor(app.Lifetime.StopApplication);
 try
 {

@@ -68,4 +68,22 @@ public static class ErrorCodes
 
     /// <summary>The worker stopped sending heartbeats.</summary>
     public const string LeaseLost = "lease-lost";
+
+    /// <summary>The command ended with another exit code than 0.</summary>
+    public const string CommandFailed = "command-failed";
+
+    /// <summary>The command could not be started: no such program, or it may not be run.</summary>
+    public const string CommandNotFound = "command-not-found";
+
+    /// <summary>No node's operator allows the kind <c>exec</c>.</summary>
+    public const string ExecDisabled = "exec-disabled";
+
+    /// <summary>Scratch or output holds more bytes than the job may write.</summary>
+    public const string QuotaExceeded = "quota-exceeded";
+
+    /// <summary>Some indexes of an array job failed.</summary>
+    public const string ArrayFailed = "array-failed";
+
+    /// <summary>409: the job has not ended, so it cannot be submitted again.</summary>
+    public const string JobNotEnded = "job-not-ended";
 }

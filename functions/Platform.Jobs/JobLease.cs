@@ -40,6 +40,9 @@ public sealed record LeaseReport
     /// <summary>Milliseconds that the attempt has waited for an engine after that.</summary>
     public long LoadingMs { get; init; }
 
+    /// <summary>With <c>Return</c>: why the worker hands the lease back.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>With <c>Complete</c>.</summary>
     public JobResult? Result { get; init; }
 
@@ -71,3 +74,20 @@ public enum SubmitOutcome
     /// <summary>Another spec is known under this id; nothing changed.</summary>
     Conflict,
 }
+
+/// <summary>Control to worker, <see cref="Routes.WorkerPrefetch"/>: a job that waits will need these bytes; begin now. 202 always, what cannot be fetched is fetched by the job.</summary>
+/// <param name="JobId">Who will need them.</param>
+/// <param name="Model">The model's manifest; null if it runs none.</param>
+/// <param name="Artifacts">Object-storage keys.</param>
+public sealed record PrefetchRequest(string JobId, ModelManifest? Model, IReadOnlyList<string> Artifacts);
+
+/// <summary>To <c>JobActor.ChildEnded</c> of an array job: one of its children has ended.</summary>
+/// <param name="Index">Which.</param>
+/// <param name="State">How.</param>
+/// <param name="Tokens">Tokens of its result.</param>
+public sealed record ChildReport(int Index, JobState State, long Tokens);
+
+/// <summary>To <c>JobActor.WebhookTried</c>: what came of a delivery.</summary>
+/// <param name="Try">Which one, 1 for the first.</param>
+/// <param name="Error">Null: the address answered with success.</param>
+public sealed record WebhookReport(int Try, string? Error);

@@ -12,7 +12,7 @@ public enum JobState
     /// <summary>A worker holds the lease and has not yet said that it runs.</summary>
     Placed,
 
-    /// <summary>A worker runs it and sends heartbeats.</summary>
+    /// <summary>A worker runs it and sends heartbeats; of an array job, its children are under way.</summary>
     Running,
 
     /// <summary>Ended: the result is committed.</summary>
@@ -33,7 +33,7 @@ public static class JobTransitions
 {
     private static readonly Dictionary<JobState, JobState[]> Legal = new()
     {
-        [JobState.Queued] = [JobState.Placed, JobState.Failed, JobState.Cancelled],
+        [JobState.Queued] = [JobState.Placed, JobState.Running, JobState.Failed, JobState.Cancelled],
         [JobState.Placed] = [JobState.Running, JobState.Queued, JobState.Succeeded, JobState.Failed, JobState.Cancelled, JobState.DeadLettered],
         [JobState.Running] = [JobState.Queued, JobState.Succeeded, JobState.Failed, JobState.Cancelled, JobState.DeadLettered],
         [JobState.Succeeded] = [],

@@ -32,7 +32,33 @@ public sealed record JobStatus
 
     /// <summary>Why it failed; only with Failed and DeadLettered.</summary>
     public JobFailure? Failure { get; init; }
+
+    /// <summary>The children of an array job, counted.</summary>
+    public JobArrayStatus? Array { get; init; }
+
+    /// <summary>What became of the webhook; only once the job has ended.</summary>
+    public JobWebhookStatus? Webhook { get; init; }
+
+    /// <summary>When everything about the job is removed, UTC; null: kept, or it goes on.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
 }
+
+/// <summary>Where the children of an array job stand.</summary>
+/// <param name="Size">Indexes in all.</param>
+/// <param name="Submitted">Indexes that are jobs by now, the lowest first.</param>
+/// <param name="Succeeded">Ended with a result.</param>
+/// <param name="Failed">Failed, or used all of their attempts.</param>
+/// <param name="Cancelled">Ended on the user's word.</param>
+/// <param name="Tokens">Tokens made by those that succeeded.</param>
+/// <param name="FailedIndexes">The lowest indexes that failed, at most 100.</param>
+public sealed record JobArrayStatus(int Size, int Submitted, int Succeeded, int Failed, int Cancelled, long Tokens, IReadOnlyList<int> FailedIndexes);
+
+/// <summary>What became of a webhook.</summary>
+/// <param name="Tries">Deliveries tried so far.</param>
+/// <param name="DeliveredAt">When the address answered with success; null if it has not.</param>
+/// <param name="NextAt">When it is tried again; null if it is not.</param>
+/// <param name="LastError">Why the last try did not succeed.</param>
+public sealed record JobWebhookStatus(int Tries, DateTimeOffset? DeliveredAt, DateTimeOffset? NextAt, string? LastError);
 
 /// <summary>One attempt: who held the lease, and what came of it.</summary>
 public sealed record JobAttempt
@@ -68,15 +94,26 @@ public sealed record JobAttempt
     public JobLedger? Ledger { get; init; }
 }
 
-/// <summary>Where the time of an attempt went, in whole milliseconds. Staging, loading and busy together are exactly <see cref="LeaseMs"/>.</summary>
+/// <summary>Where the time of an attempt went, in whole milliseconds. Staging, loading, busy and idle-warm together are exactly <see cref="LeaseMs"/>.</summary>
 /// <param name="QueuedMs">From the submission, or the end of the attempt before, to the lease.</param>
 /// <param name="StagingMs">Waiting for bytes.</param>
 /// <param name="LoadingMs">From bytes in memory to an engine that can run.</param>
 /// <param name="BusyMs">All the rest of the lease.</param>
 public sealed record JobLedger(long QueuedMs, long StagingMs, long LoadingMs, long BusyMs)
 {
+    private const long HourMs = 3_600_000;
+
+    /// <summary>Held for the job with nothing done: before the worker said that it runs, and after the last sign of life of one that was lost.</summary>
+    public long IdleWarmMs { get; init; }
+
+    /// <summary>Price of the node, in millionths of the operator's currency per hour.</summary>
+    public long PriceMicrosPerHour { get; init; }
+
     /// <summary>From the lease to its end: what the node was held for.</summary>
-    public long LeaseMs => StagingMs + LoadingMs + BusyMs;
+    public long LeaseMs => StagingMs + LoadingMs + BusyMs + IdleWarmMs;
+
+    /// <summary>What the lease costs, in millionths, rounded up once: the cost of jobs and users is the sum of whole numbers.</summary>
+    public long CostMicros => (long)(((Int128)PriceMicrosPerHour * LeaseMs + HourMs - 1) / HourMs);
 }
 
 /// <summary>Progress in items.</summary>
@@ -88,28 +125,21 @@ public sealed record JobProgress(int Done, int Total);
 /// <param name="Key">Object-storage key of the results, one JSON object per line, in the order of the input.</param>
 /// <param name="Items">Lines in it.</param>
 /// <param name="Tokens">Tokens made by all items.</param>
-public sealed record JobResult(string Key, int Items, long Tokens);
+public sealed record JobResult(string Key, int Items, long Tokens)
+{
+    /// <summary>Bytes of all output files; 0 for results in one object.</summary>
+    public long LengthBytes { get; init; }
+
+    /// <summary>What the command ended with; null if there was none.</summary>
+    public int? ExitCode { get; init; }
+}
 
 /// <summary>Why an attempt or a job failed.</summary>
 /// <param name="Code">One of <see cref="ErrorCodes"/>.</param>
 /// <param name="Message">Which thing, what was found, what was expected, what to do.</param>
 /// <param name="Retryable">False if another attempt would fail the same way.</param>
-public sealed record JobFailure(string Code, string Message, bool Retryable);
-
-/// <summary>One row of <c>GET /api/jobs</c>.</summary>
-public sealed record JobSummary(string Id, string Kind, JobState State, int Attempts, DateTimeOffset SubmittedAt, DateTimeOffset? EndedAt)
+public sealed record JobFailure(string Code, string Message, bool Retryable)
 {
-    /// <summary>Grows with every change of the job, so that a row that arrives late does not hide a newer one.</summary>
-    public long Version { get; init; }
+    /// <summary>What the command ended with; null if there was none. Killed by a signal: 128 and its number.</summary>
+    public int? ExitCode { get; init; }
 }
-
-/// <summary>Argument of <c>JobIndexActor.List</c>.</summary>
-/// <param name="After">The <see cref="JobList.Next"/> of the page before; null for the newest jobs.</param>
-/// <param name="Limit">Rows at most, 1 to 500.</param>
-/// <param name="State">Only jobs in this state; null for all.</param>
-public sealed record JobListRequest(string? After, int Limit, JobState? State);
-
-/// <summary>The answer of <c>GET /api/jobs</c>: newest first.</summary>
-/// <param name="Jobs">One page.</param>
-/// <param name="Next">Pass as <c>?after=</c> for the next page; null at the end.</param>
-public sealed record JobList(IReadOnlyList<JobSummary> Jobs, string? Next);

@@ -48,6 +48,36 @@ public sealed record NodeHeartbeat
     /// <summary>Hard limit of the NVMe tier.</summary>
     public long TierLimitBytes { get; init; }
 
+    /// <summary>Kinds of job that the node runs, of <see cref="JobKinds"/>; null: it does not say, so all of them.</summary>
+    public IReadOnlyList<string>? Kinds { get; init; }
+
+    /// <summary>Devices that jobs may take whole.</summary>
+    public int Devices { get; init; }
+
+    /// <summary>Devices that no job has taken.</summary>
+    public int FreeDevices { get; init; }
+
+    /// <summary>Processors that jobs may take; 0: it does not say.</summary>
+    public double Cpus { get; init; }
+
+    /// <summary>Processors that no job has taken.</summary>
+    public double FreeCpus { get; init; }
+
+    /// <summary>Bytes of memory that jobs may take; 0: it does not say.</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>Bytes of memory that no job has taken.</summary>
+    public long FreeMemoryBytes { get; init; }
+
+    /// <summary>Price of the node, in millionths of the operator's currency per hour.</summary>
+    public long PriceMicrosPerHour { get; init; }
+
+    /// <summary>Fencing tokens by job of the leases that are counted in <see cref="RunningJobs"/>; null: it does not say.</summary>
+    public IReadOnlyDictionary<string, long>? Leases { get; init; }
+
+    /// <summary>Bytes per object-storage key that the NVMe tier holds beside models, the largest 256.</summary>
+    public IReadOnlyDictionary<string, long>? CachedArtifacts { get; init; }
+
     /// <summary>True while the node shuts down: place nothing here.</summary>
     public bool Draining { get; init; }
 }

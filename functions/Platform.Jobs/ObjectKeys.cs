@@ -18,6 +18,15 @@ public static class ObjectKeys
     /// <summary>Results written by the attempt with this fencing token; visible only once the job's state names them.</summary>
     public static string JobResults(string jobId, long token) => $"jobs/{jobId}/results-{token}.jsonl";
 
+    /// <summary>Everything of a job: <c>jobs/{id}/</c>.</summary>
+    public static string JobFolder(string jobId) => $"jobs/{jobId}/";
+
+    /// <summary>Output files written by the attempt with this fencing token; visible only once the job's state names the folder.</summary>
+    public static string JobOutput(string jobId, long token) => $"jobs/{jobId}/output-{token}/";
+
+    /// <summary>What an attempt leaves for the next one: <c>jobs/{id}/checkpoint/</c>.</summary>
+    public static string JobCheckpoint(string jobId) => $"jobs/{jobId}/checkpoint/";
+
     /// <summary>The kept log of one attempt.</summary>
     public static string JobLog(string jobId, int attempt) => $"jobs/{jobId}/logs/{attempt}.log";
 

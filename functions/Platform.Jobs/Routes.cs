@@ -45,6 +45,12 @@ public static class Routes
     /// <summary>Worker: <c>POST</c> a <see cref="RunJobRequest"/>.</summary>
     public const string WorkerRunJob = "jobs/run";
 
+    /// <summary>Worker: <c>POST</c> a <see cref="PrefetchRequest"/>.</summary>
+    public const string WorkerPrefetch = "jobs/prefetch";
+
+    /// <summary>Worker: <c>DELETE</c> everything that a job has in object storage, after its time to live.</summary>
+    public static string WorkerForgetJob(string jobId) => $"jobs/{jobId}";
+
     /// <summary>Worker: <c>GET</c> the log of an attempt as text, from <c>?offset=</c>.</summary>
     public static string WorkerJobLog(string jobId, int attempt) => $"jobs/{jobId}/logs/{attempt}";
 

@@ -12,6 +12,8 @@ internal sealed class ActorLeaseReporter(ActorProxyFactory actors) : ILeaseRepor
 
     public Task<LeaseAnswer> CompleteAsync(string jobId, LeaseReport report, CancellationToken cancellationToken) => SayAsync(jobId, "Complete", report, cancellationToken);
 
+    public Task<LeaseAnswer> ReturnAsync(string jobId, LeaseReport report, CancellationToken cancellationToken) => SayAsync(jobId, "Return", report, cancellationToken);
+
     public Task<LeaseAnswer> FailAsync(string jobId, LeaseReport report, CancellationToken cancellationToken) => SayAsync(jobId, "Fail", report, cancellationToken);
 
     private Task<LeaseAnswer> SayAsync(string jobId, string method, LeaseReport report, CancellationToken cancellationToken) =>

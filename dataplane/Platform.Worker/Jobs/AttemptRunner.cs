@@ -17,14 +17,14 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
     private readonly Dictionary<string, IJobHandler> _handlers = handlers.ToDictionary(handler => handler.Kind);
 
     /// <summary>Never throws: whatever happens is reported, logged, or found out by the lease.</summary>
-    public async Task RunAsync(RunJobRequest request, CancellationToken stop)
+    public async Task RunAsync(RunJobRequest request, CancellationToken stop, IReadOnlyList<int>? devices = null)
     {
         try
         {
             var answer = await SayAsync(request, "Started", reporter.StartedAsync, new LeaseReport { Token = request.Token, Worker = node.Name }, stop);
             if (answer.Accepted)
             {
-                await RunStartedAsync(request, stop);
+                await RunStartedAsync(request, devices ?? [], stop);
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -37,12 +37,12 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
         }
     }
 
-    private async Task RunStartedAsync(RunJobRequest request, CancellationToken stop)
+    private async Task RunStartedAsync(RunJobRequest request, IReadOnlyList<int> devices, CancellationToken stop)
     {
         using (var log = logs.Create(request.JobId, request.Attempt))
         {
             log.Write($"Attempt {request.Attempt} of job {request.JobId} ({request.Spec.Kind}) starts on {node.Name}, token {request.Token}.");
-            var context = new JobContext(request, log);
+            var context = new JobContext(request, log, devices, stop);
             using var work = CancellationTokenSource.CreateLinkedTokenSource(stop);
             var heartbeats = SendHeartbeatsAsync(context, work);
             LeaseAnswer? answer;
@@ -77,6 +77,7 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
             else
             {
                 log.Write("The node stops; another one goes on.");
+                await ReturnAsync(context);
             }
         }
 
@@ -179,6 +180,20 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
             }
 
             await Task.Delay(RetryReport, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Hands the lease back, once: if that is not heard, the lease runs out.</summary>
+    private async Task ReturnAsync(JobContext context)
+    {
+        using var timeout = new CancellationTokenSource(CleanUpTime, time);
+        try
+        {
+            await reporter.ReturnAsync(context.Request.JobId, Report(context) with { Reason = "the node stops" }, timeout.Token);
+        }
+        catch (Exception fault) when (fault is DaprException or OperationCanceledException)
+        {
+            JobLog.NotHeard(logger, context.Request.JobId, "Return", fault.Message);
         }
     }
 

@@ -17,7 +17,7 @@ internal interface IJobHandler
 }
 
 /// <summary>One attempt, as its handler sees it.</summary>
-internal sealed class JobContext(RunJobRequest request, AttemptLog log)
+internal sealed class JobContext(RunJobRequest request, AttemptLog log, IReadOnlyList<int> devices, CancellationToken stop)
 {
     private volatile JobProgress? _progress;
 
@@ -26,6 +26,12 @@ internal sealed class JobContext(RunJobRequest request, AttemptLog log)
     public JobSpec Spec => request.Spec;
 
     public AttemptLog Log => log;
+
+    /// <summary>Devices that are this attempt's alone.</summary>
+    public IReadOnlyList<int> Devices => devices;
+
+    /// <summary>True if it is the node that stops, not the job.</summary>
+    public bool NodeStops => stop.IsCancellationRequested;
 
     /// <summary>Items finished so far; null until the handler knows.</summary>
     public JobProgress? Progress

@@ -11,5 +11,7 @@ internal interface ILeaseReporter
 
     Task<LeaseAnswer> CompleteAsync(string jobId, LeaseReport report, CancellationToken cancellationToken);
 
+    Task<LeaseAnswer> ReturnAsync(string jobId, LeaseReport report, CancellationToken cancellationToken);
+
     Task<LeaseAnswer> FailAsync(string jobId, LeaseReport report, CancellationToken cancellationToken);
 }

@@ -12,6 +12,8 @@ internal static class JobEndpoints
     {
         routes.MapPost(Routes.WorkerRunJob, RunAsync);
         routes.MapPost(Routes.WorkerTidyJob("{jobId}"), TidyAsync);
+        routes.MapPost(Routes.WorkerPrefetch, PrefetchAsync);
+        routes.MapDelete(Routes.WorkerForgetJob("{jobId}"), ForgetAsync);
         routes.MapGet("jobs/{jobId}/logs/{attempt:int}", ReadLogAsync);
     }
 
@@ -35,6 +37,34 @@ internal static class JobEndpoints
         return runs.TryStart(request) is { } declined
             ? Results.Json(declined, JobsJson.Default.Problem, Problem.ContentType, declined.Status)
             : Results.Accepted();
+    }
+
+    private static async Task<IResult> PrefetchAsync(HttpContext context, JobPrefetch prefetch)
+    {
+        try
+        {
+            if (await JsonSerializer.DeserializeAsync(context.Request.Body, JobsJson.Default.PrefetchRequest, context.RequestAborted) is { } request)
+            {
+                prefetch.Begin(request);
+            }
+
+            return Results.Accepted();
+        }
+        catch (JsonException fault)
+        {
+            throw new RequestException(ErrorCodes.InvalidJson, $"The body does not say what to stage: {fault.Message}");
+        }
+    }
+
+    private static async Task<IResult> ForgetAsync(HttpContext context, string jobId, JobLeftovers leftovers)
+    {
+        if (!Names.IsJobId(jobId))
+        {
+            throw new RequestException(ErrorCodes.InvalidRequest, $"'{jobId}' is not a job id; expected {Names.JobIdRule}.");
+        }
+
+        await leftovers.ForgetAsync(jobId, context.RequestAborted);
+        return Results.NoContent();
     }
 
     private static async Task<IResult> TidyAsync(HttpContext context, string jobId, JobLeftovers leftovers)

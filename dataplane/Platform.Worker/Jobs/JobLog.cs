@@ -27,4 +27,10 @@ internal static partial class JobLog
 
     [LoggerMessage(607, LogLevel.Warning, "What job {JobId} attempt {Attempt} wrote could not be removed: {Reason}")]
     public static partial void NotCleaned(ILogger logger, string jobId, int attempt, string reason);
+
+    [LoggerMessage(620, LogLevel.Information, "The bytes of job {JobId}, which still waits, are here.")]
+    public static partial void Prefetched(ILogger logger, string jobId);
+
+    [LoggerMessage(621, LogLevel.Information, "The bytes of job {JobId}, which still waits, are not all here, the job stages them itself: {Reason}")]
+    public static partial void NotPrefetched(ILogger logger, string jobId, string reason);
 }

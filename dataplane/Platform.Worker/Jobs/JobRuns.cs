@@ -4,7 +4,7 @@ using Platform.Jobs;
 namespace Platform.Worker.Jobs;
 
 /// <summary>The jobs that this node runs, up to its limit.</summary>
-internal sealed class JobRuns(AttemptRunner runner, NodeChanges changes, IOptions<WorkerOptions> options, ILogger<JobRuns> logger) : IHostedService, IDisposable
+internal sealed class JobRuns(AttemptRunner runner, NodeResources resources, NodeChanges changes, IOptions<WorkerOptions> options, ILogger<JobRuns> logger) : IHostedService, IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string JobId, long Token), Task> _running = [];
@@ -33,6 +33,15 @@ internal sealed class JobRuns(AttemptRunner runner, NodeChanges changes, IOption
         }
     }
 
+    /// <summary>Fencing tokens by job of the leases that are counted in <see cref="Count"/>.</summary>
+    public IReadOnlyDictionary<string, long> Leases()
+    {
+        lock (_lock)
+        {
+            return _running.Keys.GroupBy(run => run.JobId).ToDictionary(job => job.Key, job => job.Max(run => run.Token));
+        }
+    }
+
     /// <summary>Takes the job if there is a slot. The same lease offered again is taken already.</summary>
     /// <returns>Null, or why not.</returns>
     public Problem? TryStart(RunJobRequest request)
@@ -56,8 +65,13 @@ internal sealed class JobRuns(AttemptRunner runner, NodeChanges changes, IOption
                 return Problem.Of(429, ErrorCodes.TooManyRequests, $"{_running.Count} of {options.Value.MaxJobs} job(s) run here.");
             }
 
+            if (resources.TryTake(request.Spec.Resources, out var lacks) is not { } share)
+            {
+                return Problem.Of(429, ErrorCodes.TooManyRequests, lacks);
+            }
+
             JobLog.Accepted(logger, request.JobId, request.Spec.Kind, request.Attempt, request.Token);
-            _running[key] = Task.Run(() => RunAsync(request));
+            _running[key] = Task.Run(() => RunAsync(request, share));
         }
 
         changes.Tell();
@@ -83,14 +97,15 @@ internal sealed class JobRuns(AttemptRunner runner, NodeChanges changes, IOption
 
     public void Dispose() => _stop.Dispose();
 
-    private async Task RunAsync(RunJobRequest request)
+    private async Task RunAsync(RunJobRequest request, NodeResources.JobShare share)
     {
         try
         {
-            await runner.RunAsync(request, _stop.Token);
+            await runner.RunAsync(request, _stop.Token, share.Devices);
         }
         finally
         {
+            share.Dispose();
             lock (_lock)
             {
                 _running.Remove((request.JobId, request.Token));

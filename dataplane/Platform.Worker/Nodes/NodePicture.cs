@@ -3,14 +3,16 @@ using Platform.DataPlane.ObjectStorage;
 using Platform.Jobs;
 using Platform.Worker.Http;
 using Platform.Worker.Jobs;
+using Platform.Worker.Jobs.Exec;
 using Platform.Worker.Models;
 using Platform.Worker.Tier;
 
 namespace Platform.Worker.Nodes;
 
 /// <summary>What the node has and does at this moment.</summary>
-internal sealed class NodePicture(WorkerNode node, NodeDevices devices, ResidentModels models, ITierView tier, InFlightCalls calls, JobRuns jobs, TimeProvider time, IOptions<WorkerOptions> options)
+internal sealed class NodePicture(WorkerNode node, NodeDevices devices, ResidentModels models, ITierView tier, InFlightCalls calls, JobRuns jobs, NodeResources resources, IEnumerable<IJobHandler> handlers, TimeProvider time, IOptions<WorkerOptions> options)
 {
+    private const int MaxArtifacts = 256;
     private long _tokens;
     private long _measuredAt = time.GetTimestamp();
     private double _tokensPerSecond;
@@ -23,6 +25,8 @@ internal sealed class NodePicture(WorkerNode node, NodeDevices devices, Resident
     {
         Measure();
         var cached = tier.BytesByModel();
+        var free = resources.Free;
+        var leases = jobs.Leases();
         return new NodeHeartbeat
         {
             Worker = node.Name,
@@ -30,7 +34,7 @@ internal sealed class NodePicture(WorkerNode node, NodeDevices devices, Resident
             ProcessId = Environment.ProcessId,
             Device = devices.Description,
             DeviceCapacityBytes = models.CapacityBytes,
-            DeviceFreeBytes = models.FreeBytes,
+            DeviceFreeBytes = free.DeviceMemoryBytes,
             Models = models.Residency(),
             CachedBytes = cached,
             InFlight = calls.Count,
@@ -40,9 +44,21 @@ internal sealed class NodePicture(WorkerNode node, NodeDevices devices, Resident
             ObjectStoreBytes = ObjectStorageCounters.Process.BytesRead,
             TierBytes = tier.Bytes,
             TierLimitBytes = tier.LimitBytes,
+            Kinds = Kinds(),
+            Devices = resources.Devices,
+            FreeDevices = free.Devices,
+            Cpus = resources.Cpus,
+            FreeCpus = free.Cpus,
+            MemoryBytes = resources.MemoryBytes,
+            FreeMemoryBytes = free.MemoryBytes,
+            PriceMicrosPerHour = options.Value.PriceMicrosPerHour,
+            Leases = leases,
+            CachedArtifacts = tier.BytesByArtifact(MaxArtifacts),
             Draining = Draining || jobs.IsDraining,
         };
     }
+
+    private string[] Kinds() => [.. handlers.Select(handler => handler.Kind).Where(kind => kind != JobKinds.Exec || (options.Value.ExecEnabled && CommandProcess.IsSupported))];
 
     private void Measure()
     {

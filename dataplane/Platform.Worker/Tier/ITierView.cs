@@ -11,4 +11,7 @@ internal interface ITierView
 
     /// <summary>Bytes per model.</summary>
     IReadOnlyDictionary<string, long> BytesByModel();
+
+    /// <summary>Bytes per object beside models, the largest first, at most <paramref name="count"/>.</summary>
+    IReadOnlyDictionary<string, long> BytesByArtifact(int count);
 }

@@ -27,6 +27,12 @@ internal sealed class NodeTier(NvmeTier tier) : ITierView
         return bytes;
     }
 
+    public IReadOnlyDictionary<string, long> BytesByArtifact(int count) => tier.ListAsync().GetAwaiter().GetResult()
+        .Where(blob => ModelOf(blob.Key) is null)
+        .OrderByDescending(blob => blob.LandedBytes)
+        .Take(count)
+        .ToDictionary(blob => blob.Key, blob => blob.LandedBytes, StringComparer.Ordinal);
+
     /// <summary>Removes every file of a model.</summary>
     public async Task ForgetAsync(string model, CancellationToken cancellationToken)
     {

@@ -8,12 +8,15 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
-    public async Task RecordAsync(JobSummary summary, CancellationToken cancellationToken)
+    public Task RecordAsync(JobSummary summary, CancellationToken cancellationToken) => TellAsync(nameof(IJobIndexActor.Record), summary, cancellationToken);
+
+    public Task RemoveAsync(JobSummary summary, CancellationToken cancellationToken) => TellAsync(nameof(IJobIndexActor.Remove), summary, cancellationToken);
+
+    private async Task TellAsync(string method, JobSummary summary, CancellationToken cancellationToken)
     {
         // A turn waits for this: a stuck index must not hold jobs.
         using var timeout = new CancellationTokenSource(Timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        await actors.CreateActorProxy(AppIds.JobIndexActor, AppIds.IndexActorId)
-            .InvokeMethodAsync(nameof(IJobIndexActor.Record), summary, JobsJson.Default.JobSummary, either.Token);
+        await actors.CreateActorProxy(AppIds.JobIndexActor, AppIds.IndexActorId).InvokeMethodAsync(method, summary, JobsJson.Default.JobSummary, either.Token);
     }
 }

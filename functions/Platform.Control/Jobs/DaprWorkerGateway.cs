@@ -39,4 +39,25 @@ internal sealed class DaprWorkerGateway(DaprInvoker dapr, TimeProvider time, IOp
             return null;
         }
     }
+
+    public Task PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken) =>
+        TryAsync(token => dapr.InvokeMethodAsync(HttpMethod.Post, worker, Routes.WorkerPrefetch, request, JobsJson.Default.PrefetchRequest, token), cancellationToken);
+
+    public Task<bool> ForgetAsync(string worker, string jobId, CancellationToken cancellationToken) =>
+        TryAsync(token => dapr.InvokeMethodAsync(HttpMethod.Delete, worker, Routes.WorkerForgetJob(jobId), token), cancellationToken);
+
+    private async Task<bool> TryAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(options.Value.AcceptTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            await call(either.Token);
+            return true;
+        }
+        catch (Exception fault) when (fault is DaprInvocationException || timeout.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
 }

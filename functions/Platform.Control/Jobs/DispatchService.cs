@@ -5,10 +5,11 @@ using Platform.Jobs;
 
 namespace Platform.Control.Jobs;
 
-/// <summary>Wakes the oldest waiting jobs as soon as a heartbeat says that a node can take one. At the start it asks the index who waited in the process before.</summary>
+/// <summary>Wakes the most urgent waiting jobs as soon as a heartbeat says that a node can take one. At the start it asks the index who waited in the process before.</summary>
 internal sealed class DispatchService(NodeRegistry nodes, WaitingJobs waiting, ActorProxyFactory actors, TimeProvider time, ILogger<DispatchService> logger) : BackgroundService
 {
     private const int PageRows = 500;
+    private const int MaxWakesPerHeartbeat = 64;
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -36,7 +37,7 @@ internal sealed class DispatchService(NodeRegistry nodes, WaitingJobs waiting, A
                     nameof(IJobIndexActor.List), new JobListRequest(after, PageRows, JobState.Queued), JobsJson.Default.JobListRequest, JobsJson.Default.JobList, cancellationToken);
                 foreach (var job in page.Jobs)
                 {
-                    waiting.Add(job.Id, job.SubmittedAt);
+                    waiting.Add(new WaitingJob(job.Priority, job.SubmittedAt, job.Id));
                 }
 
                 (after, found, isLast) = (page.Next, found + page.Jobs.Count, page.Next is null);
@@ -56,21 +57,38 @@ internal sealed class DispatchService(NodeRegistry nodes, WaitingJobs waiting, A
         while (true)
         {
             var heartbeat = nodes.NextHeartbeat();
-            await Task.WhenAll(waiting.Take(nodes.FreeJobSlots()).Select(job => WakeAsync(job.SubmittedAt, job.Id, cancellationToken)));
+            await WakeWhileSlotsAreFreeAsync(cancellationToken);
             await heartbeat.WaitAsync(cancellationToken);
         }
     }
 
-    private async Task WakeAsync(DateTimeOffset submittedAt, string job, CancellationToken cancellationToken)
+    /// <summary>Goes down the line: a job that waits for more than its turn leaves the slot to the next, within bounds.</summary>
+    private async Task WakeWhileSlotsAreFreeAsync(CancellationToken cancellationToken)
+    {
+        WaitingJob? last = null;
+        for (var woken = 0; woken < MaxWakesPerHeartbeat;)
+        {
+            var batch = waiting.Take(Math.Min(nodes.FreeJobSlots(), MaxWakesPerHeartbeat - woken), last);
+            if (batch.Count == 0)
+            {
+                return;
+            }
+
+            await Task.WhenAll(batch.Select(job => WakeAsync(job, cancellationToken)));
+            (woken, last) = (woken + batch.Count, batch[^1]);
+        }
+    }
+
+    private async Task WakeAsync(WaitingJob job, CancellationToken cancellationToken)
     {
         try
         {
-            await actors.CreateActorProxy(AppIds.JobActor, job).InvokeMethodAsync(nameof(IJobActor.Dispatch), cancellationToken);
+            await actors.CreateActorProxy(AppIds.JobActor, job.Id).InvokeMethodAsync(nameof(IJobActor.Dispatch), cancellationToken);
         }
         catch (DaprException fault)
         {
-            JobLog.NotWoken(logger, job, fault.Message);
-            waiting.Add(job, submittedAt);
+            JobLog.NotWoken(logger, job.Id, fault.Message);
+            waiting.Add(job);
         }
     }
 }

@@ -30,6 +30,15 @@ internal interface IJobActor : IActor
     /// <summary>A worker is done; accepted means that the result is committed, also when it is said again.</summary>
     Task<LeaseAnswer> Complete(LeaseReport report);
 
+    /// <summary>A worker stops and hands its lease back; the attempt does not count.</summary>
+    Task<LeaseAnswer> Return(LeaseReport report);
+
+    /// <summary>A child of this array job has ended. Null if this is no array job.</summary>
+    Task<JobStatus?> ChildEnded(ChildReport child);
+
+    /// <summary>What came of a delivery of the webhook. Null if there is no such job, or it has no webhook.</summary>
+    Task<JobStatus?> WebhookTried(WebhookReport report);
+
     /// <summary>A worker could not do it.</summary>
     Task<LeaseAnswer> Fail(LeaseReport report);
 }

@@ -8,6 +8,12 @@ internal interface IWorkerGateway
     /// <summary>Offers the job. Never throws for a worker that declines, answers nonsense or is not there: those are answers.</summary>
     Task<RunAnswer> OfferAsync(string worker, RunJobRequest request, CancellationToken cancellationToken);
 
+    /// <summary>Has the worker stage what a waiting job will need. Never throws; what is not staged now is staged by the job.</summary>
+    Task PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Has the worker delete everything that the job has in object storage. False if it could not.</summary>
+    Task<bool> ForgetAsync(string worker, string jobId, CancellationToken cancellationToken);
+
     /// <summary>Has the worker delete what the attempts of an ended job left, but for the result of <paramref name="keepToken"/>. Null if it could not.</summary>
     Task<TidyAnswer?> TidyAsync(string worker, string jobId, long? keepToken, CancellationToken cancellationToken);
 }

@@ -12,6 +12,7 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
     /// <summary>Pages that one listing reads at most; a filter that matches little goes on with the cursor.</summary>
     private const int MaxPagesPerList = 64;
     private const string DirectoryKey = "directory";
+    private const string RemovedKey = "removed-usage";
 
     public async Task Record(JobSummary summary)
     {
@@ -20,7 +21,7 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
         var position = directory.Find(key);
         if (position < 0)
         {
-            await SaveAsync(directory, [new JobIndexPageRange(0, key)], 1, (0, [summary]));
+            await SaveAsync(directory, [new JobIndexPageRange(directory.NextNumber, key)], directory.NextNumber + 1, (directory.NextNumber, [summary]));
             return;
         }
 
@@ -42,6 +43,55 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
         {
             await SplitAsync(directory, position, [.. rows[..~at], summary, .. rows[~at..]], isNewest: position == directory.Pages.Count - 1 && ~at == rows.Count);
         }
+    }
+
+    public async Task Remove(JobSummary summary)
+    {
+        var directory = await DirectoryAsync();
+        var position = directory.Find(JobIndexKey.Of(summary));
+        if (position < 0)
+        {
+            return;
+        }
+
+        var page = directory.Pages[position];
+        var rows = await PageAsync(page.Number);
+        var at = rows.BinarySearch(summary, RowOrder.Instance);
+        if (at < 0)
+        {
+            return;
+        }
+
+        await StateManager.SetStateAsync(RemovedKey, (await RemovedAsync()).Add(rows[at]));
+        rows = [.. rows[..at], .. rows[(at + 1)..]];
+        if (rows.Count > 0)
+        {
+            await SaveAsync(page.Number, rows);
+            return;
+        }
+
+        await StateManager.RemoveStateAsync(PageKey(page.Number));
+        await SaveAsync(directory, [.. directory.Pages.Where(other => other.Number != page.Number)], directory.NextNumber);
+    }
+
+    public async Task<UsageTable> Usage(UsageRequest request)
+    {
+        if (!UsageKeys.All.Contains(request.By))
+        {
+            throw new ActorException(ErrorCodes.InvalidRequest, $"Usage is summed up by {string.Join(", ", UsageKeys.All)}; '{request.By}' is none of them.");
+        }
+
+        var sums = new UsageSums(request);
+        sums.Add(await RemovedAsync());
+        foreach (var page in (await DirectoryAsync()).Pages)
+        {
+            foreach (var row in await PageAsync(page.Number))
+            {
+                sums.Add(row);
+            }
+        }
+
+        return sums.ToTable();
     }
 
     public async Task<JobList> List(JobListRequest request)
@@ -79,7 +129,12 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
                 }
 
                 last = JobIndexKey.Of(rows[i]);
-                if (request.State is null || rows[i].State == request.State)
+                if (request.Since is { } since && rows[i].SubmittedAt < since)
+                {
+                    return new JobList(found, null);
+                }
+
+                if (Meets(rows[i], request))
                 {
                     found.Add(rows[i]);
                 }
@@ -105,6 +160,14 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
 
     private async Task<JobIndexDirectory> DirectoryAsync() =>
         await StateManager.TryGetStateAsync<JobIndexDirectory>(DirectoryKey) is { HasValue: true } found ? found.Value : JobIndexDirectory.Empty;
+
+    private async Task<RemovedUsage> RemovedAsync() =>
+        await StateManager.TryGetStateAsync<RemovedUsage>(RemovedKey) is { HasValue: true } found ? found.Value : RemovedUsage.Nothing;
+
+    private static bool Meets(JobSummary row, JobListRequest request) =>
+        (request.State is null || row.State == request.State)
+        && (request.Kind is null || row.Kind == request.Kind)
+        && (request.Labels is null || request.Labels.All(label => row.Labels is not null && row.Labels.TryGetValue(label.Key, out var value) && value == label.Value));
 
     private Task<List<JobSummary>> PageAsync(int number) => StateManager.GetStateAsync<List<JobSummary>>(PageKey(number));
 

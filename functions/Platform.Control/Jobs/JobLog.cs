@@ -37,6 +37,18 @@ internal static partial class JobLog
     [LoggerMessage(212, LogLevel.Information, "Job {JobId}: {Objects} object(s) of {LengthBytes} bytes that its attempts had left are deleted.")]
     public static partial void Tidied(ILogger logger, string jobId, int objects, long lengthBytes);
 
+    [LoggerMessage(213, LogLevel.Warning, "{What} did not succeed, it is done again later: {Reason}")]
+    public static partial void ErrandFailed(ILogger logger, string what, string reason);
+
+    [LoggerMessage(214, LogLevel.Information, "Job {JobId}: its time to live has passed, everything of it is removed.")]
+    public static partial void Expired(ILogger logger, string jobId);
+
+    [LoggerMessage(215, LogLevel.Information, "Job {JobId} (token {Token}) is handed back by {Worker}: {Reason}")]
+    public static partial void Returned(ILogger logger, string jobId, long token, string worker, string reason);
+
+    [LoggerMessage(216, LogLevel.Information, "Job {JobId}: delivery {Try} of its webhook: {Outcome}")]
+    public static partial void WebhookTried(ILogger logger, string jobId, int @try, string outcome);
+
     [LoggerMessage(211, LogLevel.Information, "{Count} job(s) waited in the process before.")]
     public static partial void FoundWaiting(ILogger logger, int count);
 

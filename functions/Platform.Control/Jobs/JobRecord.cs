@@ -35,6 +35,18 @@ internal sealed record JobRecord
 
     public long LoadingMs { get; init; }
 
+    /// <summary>Price of the node that holds the lease.</summary>
+    public long PriceMicrosPerHour { get; init; }
+
+    /// <summary>Children of an array job.</summary>
+    public ArrayProgress? Array { get; init; }
+
+    /// <summary>What became of the webhook, once the job has ended.</summary>
+    public JobWebhookStatus? Webhook { get; init; }
+
+    /// <summary>When everything is removed.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     /// <summary>Not dispatched before this moment: back-off.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 
@@ -42,7 +54,10 @@ internal sealed record JobRecord
     public long Version { get; init; }
 
     /// <summary>The attempt that holds the lease; null if none does.</summary>
-    public JobAttempt? Current() => State is JobState.Placed or JobState.Running ? Attempts[^1] : null;
+    public JobAttempt? Current() => State is JobState.Placed or JobState.Running && Attempts.Count > 0 ? Attempts[^1] : null;
+
+    /// <summary>Attempts that count against the limit: one that a stopping node handed back does not.</summary>
+    public int UsedAttempts => Attempts.Count(attempt => attempt.Outcome != JobOutcomes.Returned);
 
     public JobStatus ToStatus(JobSpec spec) => new()
     {
@@ -56,7 +71,17 @@ internal sealed record JobRecord
         Progress = Progress,
         Result = Result,
         Failure = Failure,
+        Array = Array?.ToStatus(spec.Array!.Size),
+        Webhook = Webhook,
+        ExpiresAt = ExpiresAt,
     };
 
-    public JobSummary ToSummary(JobSpec spec) => new(Id, spec.Kind, State, Attempts.Count, SubmittedAt, EndedAt) { Version = Version };
+    public JobSummary ToSummary(JobSpec spec) => new(Id, spec.Kind, State, Attempts.Count, SubmittedAt, EndedAt)
+    {
+        Version = Version,
+        Priority = spec.Priority,
+        Model = spec.Model,
+        Labels = spec.Labels,
+        Usage = UsageTotals.Of(Attempts, Result),
+    };
 }

@@ -33,6 +33,15 @@ internal sealed class JobStore(IActorStateManager state)
         _spec = spec;
     }
 
+    /// <summary>Removes everything; completes when that is durable.</summary>
+    public async Task RemoveAsync()
+    {
+        (_record, _spec) = (null, null);
+        await state.TryRemoveStateAsync(SpecKey);
+        await state.TryRemoveStateAsync(RecordKey);
+        await state.SaveStateAsync();
+    }
+
     /// <summary>Completes when the record is durable.</summary>
     public async Task SaveAsync(JobRecord record)
     {

@@ -1,3 +1,4 @@
+using Platform.Control.Placement;
 using Platform.Jobs;
 
 namespace Platform.Control.Nodes;
@@ -8,6 +9,9 @@ namespace Platform.Control.Nodes;
 /// <param name="FreeJobSlots">Jobs that it can still take, after those that were sent to it since the heartbeat.</param>
 internal sealed record NodeView(NodeHeartbeat Heartbeat, bool Alive, int FreeJobSlots)
 {
+    /// <summary>What jobs can still take of it, after those that were sent to it since the heartbeat.</summary>
+    public JobNeeds Free { get; init; } = new(Heartbeat.FreeDevices, Heartbeat.DeviceFreeBytes, Heartbeat.FreeCpus, Heartbeat.FreeMemoryBytes);
+
     public string Worker => Heartbeat.Worker;
 
     public ModelResidency ResidencyOf(string model) => Heartbeat.Models.GetValueOrDefault(model, ModelResidency.Absent);

@@ -7,13 +7,19 @@ namespace Platform.Control.Placement;
 /// <param name="Never">True if nodes are alive and none of them could ever take it, however long it waits.</param>
 internal sealed record PlacementDecision(string? Worker, string? InstanceId, string Reason, bool Never)
 {
+    /// <summary>True if <see cref="Never"/> is so because no living node runs the kind of job.</summary>
+    public bool WrongKind { get; private init; }
+
     public static PlacementDecision None(IReadOnlyList<Rejection> rejections) => new(
         null,
         null,
         rejections.Count == 0
             ? "No worker has sent a heartbeat yet."
             : "No node can take it: " + string.Join("; ", rejections.Select(rejection => $"{rejection.Worker} {rejection.Reason}")) + ".",
-        rejections.Any(rejection => rejection.Lasting) && rejections.All(rejection => rejection.Lasting || rejection.Gone));
+        rejections.Any(rejection => rejection.Lasting) && rejections.All(rejection => rejection.Lasting || rejection.Gone))
+    {
+        WrongKind = rejections.Any(rejection => rejection.WrongKind) && rejections.All(rejection => rejection.WrongKind || rejection.Gone),
+    };
 }
 
 /// <summary>Why one node was not chosen.</summary>
@@ -21,4 +27,5 @@ internal sealed record PlacementDecision(string? Worker, string? InstanceId, str
 /// <param name="Reason">Ends the sentence that the node's name begins.</param>
 /// <param name="Lasting">True if waiting does not help.</param>
 /// <param name="Gone">True if the node does not answer, so that it says nothing about what could be.</param>
-internal sealed record Rejection(string Worker, string Reason, bool Lasting = false, bool Gone = false);
+/// <param name="WrongKind">True if the node does not run such jobs at all.</param>
+internal sealed record Rejection(string Worker, string Reason, bool Lasting = false, bool Gone = false, bool WrongKind = false);

@@ -1,18 +1,22 @@
 using System.Globalization;
-using Platform.Dapr;
 using Platform.Functions.Hosting;
 using Platform.Functions.Routing;
 using Platform.Jobs;
 
 namespace Platform.Functions.Http;
 
-/// <summary><c>GET /api/jobs/{id}/logs?attempt=&amp;offset=</c>: the log of an attempt as text, the last one if none is named.</summary>
-internal sealed class JobLogsFunction(ControlClient control, NodeProxy nodes, NodeTableCache table)
+/// <summary><c>GET /api/jobs/{id}/logs?attempt=&amp;offset=&amp;follow=</c>: the log of an attempt as text, the last one if none is named; with <c>follow=true</c> as server-sent events, over all attempts, to the end of the job.</summary>
+internal sealed class JobLogsFunction(ControlClient control, JobLogReader reader, TimeProvider time)
 {
     [Function("JobLogs")]
     public async Task<IResult> Run([HttpTrigger(AuthorizationLevel.Function, "get", Route = "api/jobs/{id}/logs")] HttpRequest request, string id, CancellationToken cancellationToken)
     {
         var job = await control.GetJobAsync(JobIds.Checked(id), cancellationToken) ?? throw JobIds.Unknown(id);
+        if (request.Query["follow"].FirstOrDefault() is "true" or "1")
+        {
+            return new JobLogStream(token => control.GetJobAsync(id, token), (attempt, offset, token) => reader.ReadAsync(id, attempt, offset, token), StartOf(request), time);
+        }
+
         if (job.Attempts.Count == 0)
         {
             return Results.Text("");
@@ -21,27 +25,18 @@ internal sealed class JobLogsFunction(ControlClient control, NodeProxy nodes, No
         var number = Number(request, "attempt", job.Attempts[^1].Number);
         var attempt = job.Attempts.FirstOrDefault(candidate => candidate.Number == number)
             ?? throw new ProblemException(Problem.Of(400, ErrorCodes.InvalidRequest, $"Job '{id}' has no attempt {number}; it has had {job.Attempts.Count}."));
-        var method = $"{Routes.WorkerJobLog(id, attempt.Number)}?offset={Number(request, "offset", 0)}";
-        return await AskAsync(attempt.Worker, method, cancellationToken);
+        return await reader.ReadAsync(id, attempt, Number(request, "offset", 0), cancellationToken) is { } bytes
+            ? Results.Bytes(bytes, "text/plain; charset=utf-8")
+            : throw new ProblemException(Problem.Of(404, ErrorCodes.JobNotFound, $"There is no log of attempt {attempt.Number} of job '{id}' at present: {attempt.Worker} does not answer, and object storage has none. Ask again once it is back."));
     }
 
-    /// <summary>The attempt's own worker has the log while it is written; any worker finds a kept one in object storage.</summary>
-    private async Task<IResult> AskAsync(string worker, string method, CancellationToken cancellationToken)
+    /// <summary>After the event that the reader saw last; else where the query says; else at the first line of the first attempt.</summary>
+    private static LogPosition StartOf(HttpRequest request)
     {
-        try
-        {
-            return await nodes.SendAsync(worker, method, cancellationToken);
-        }
-        catch (DaprInvocationException exception) when (exception.IsTransport)
-        {
-            var others = (await table.GetAsync(cancellationToken)).Nodes.Where(node => node.Alive && node.Heartbeat.Worker != worker).ToList();
-            if (others.Count == 0)
-            {
-                throw;
-            }
-
-            return await nodes.SendAsync(others[0].Heartbeat.Worker, method, cancellationToken);
-        }
+        var last = request.Headers["Last-Event-ID"].FirstOrDefault();
+        return string.IsNullOrEmpty(last) ? new LogPosition((int)Math.Clamp(Number(request, "attempt", 1), 1, int.MaxValue), Number(request, "offset", 0))
+            : LogPosition.TryParse(last, out var position) ? position
+            : throw new ProblemException(Problem.Of(400, ErrorCodes.InvalidRequest, $"Last-Event-ID is '{last}'; expected the id of an event of this stream, attempt:offset."));
     }
 
     private static long Number(HttpRequest request, string name, long standard)

@@ -5,7 +5,7 @@ using Platform.Jobs;
 
 namespace Platform.Functions.Http;
 
-/// <summary><c>GET /api/jobs?limit=&amp;after=&amp;state=</c>: jobs, newest first.</summary>
+/// <summary><c>GET /api/jobs?limit=&amp;after=&amp;state=&amp;kind=&amp;label=&amp;since=</c>: jobs, newest first. <c>label</c> is <c>name=value</c> and may be there more than once.</summary>
 internal sealed class ListJobsFunction(ControlClient control)
 {
     private const int StandardLimit = 50;
@@ -15,7 +15,7 @@ internal sealed class ListJobsFunction(ControlClient control)
     public async Task<IResult> Run([HttpTrigger(AuthorizationLevel.Function, "get", Route = "api/jobs")] HttpRequest request, CancellationToken cancellationToken)
     {
         var after = request.Query["after"].FirstOrDefault();
-        var list = await control.ListJobsAsync(new JobListRequest(string.IsNullOrEmpty(after) ? null : after, Limit(request), State(request)), cancellationToken);
+        var list = await control.ListJobsAsync(new JobListRequest(string.IsNullOrEmpty(after) ? null : after, Limit(request), State(request)) { Kind = Kind(request), Labels = Labels(request), Since = UsageFunction.SinceOf(request) }, cancellationToken);
         return Results.Json(list, JobsJson.Default.JobList);
     }
 
@@ -33,6 +33,31 @@ internal sealed class ListJobsFunction(ControlClient control)
         return string.IsNullOrEmpty(text) ? null
             : Enum.TryParse<JobState>(text, ignoreCase: true, out var state) && Enum.IsDefined(state) ? state
             : throw Fault($"state is '{text}'; expected one of {string.Join(", ", Enum.GetNames<JobState>())}.");
+    }
+
+    private static string? Kind(HttpRequest request)
+    {
+        var text = request.Query["kind"].FirstOrDefault();
+        return string.IsNullOrEmpty(text) ? null
+            : JobKinds.All.Contains(text) ? text
+            : throw Fault($"kind is '{text}'; expected one of {string.Join(", ", JobKinds.All)}.");
+    }
+
+    private static Dictionary<string, string>? Labels(HttpRequest request)
+    {
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var text in request.Query["label"])
+        {
+            var equals = text?.IndexOf('=', StringComparison.Ordinal) ?? -1;
+            if (equals < 1)
+            {
+                throw Fault($"label is '{text}'; expected name=value.");
+            }
+
+            labels[text![..equals]] = text[(equals + 1)..];
+        }
+
+        return labels.Count == 0 ? null : labels;
     }
 
     private static ProblemException Fault(string detail) => new(Problem.Of(400, ErrorCodes.InvalidRequest, detail));

@@ -13,31 +13,15 @@ internal sealed class SubmitJobFunction(ControlClient control)
     {
         var spec = await ReadAsync(request, cancellationToken);
         var faults = JobSpecValidation.Validate(spec);
-        if (faults.Count > 0)
+        if (spec.Member is not null)
         {
-            return Refuse(Problem.Of(400, ErrorCodes.InvalidRequest, $"The job has {faults.Count} faults: {string.Join(" ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}", faults));
+            faults = [.. faults, new SpecFault("$.member", "set by the platform alone, in the children of an array job; leave it out.")];
         }
 
-        if (spec.Model is { } model && await control.GetModelAsync(model, cancellationToken) is null)
-        {
-            throw CompletionRequest.UnknownModel(model);
-        }
-
-        var id = spec.Id ?? Names.NewJobId();
-        spec = spec with { Id = id };
-        var answer = await control.SubmitJobAsync(id, spec, cancellationToken);
-        if (answer.Outcome == SubmitOutcome.Conflict)
-        {
-            return Refuse(Problem.Of(409, ErrorCodes.JobConflict, $"Job '{id}' is known with another spec (state {answer.Status.State}). Submit the changed spec under a new id; GET /api/jobs/{id} shows the known one."));
-        }
-
-        // The message is a doorbell: ringing twice is harmless, and rings lost in a crash are made up for by a second submission.
-        var message = JobTransitions.IsTerminal(answer.Status.State) ? null : new JobMessage { Id = id, Spec = spec };
-        request.HttpContext.Response.Headers.Location = $"/api/jobs/{id}";
-        return new SubmitJobAnswer(Results.Json(answer.Status, JobsJson.Default.JobStatus, statusCode: StatusCodes.Status202Accepted), message);
+        return faults.Count > 0
+            ? JobSubmission.Refuse(Problem.Of(400, ErrorCodes.InvalidRequest, $"The job has {faults.Count} fault(s): {string.Join(" ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}", faults))
+            : await JobSubmission.SendAsync(control, request.HttpContext, spec, cancellationToken);
     }
-
-    private static SubmitJobAnswer Refuse(Problem problem) => new(new ProblemResult(problem), null);
 
     private static async Task<JobSpec> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
@@ -57,6 +41,3 @@ internal sealed class SubmitJobFunction(ControlClient control)
         }
     }
 }
-
-/// <summary>The response, and the message that starts the job.</summary>
-internal sealed record SubmitJobAnswer([property: HttpResult] IResult Response, [property: QueueOutput(AppIds.JobQueue)] JobMessage? Job);

@@ -30,6 +30,9 @@ internal sealed class ControlClient(ActorProxyFactory actors, TimeProvider time,
     public Task<JobList> ListJobsAsync(JobListRequest request, CancellationToken cancellationToken) =>
         CallAsync(AppIds.JobIndexActor, AppIds.IndexActorId, "List", request, JobsJson.Default.JobListRequest, JobsJson.Default.JobList, cancellationToken);
 
+    public Task<UsageTable> UsageAsync(UsageRequest request, CancellationToken cancellationToken) =>
+        CallAsync(AppIds.JobIndexActor, AppIds.IndexActorId, "Usage", request, JobsJson.Default.UsageRequest, JobsJson.Default.UsageTable, cancellationToken);
+
     public Task<ModelManifest> PublishModelAsync(ModelManifest manifest, CancellationToken cancellationToken) =>
         CallAsync(AppIds.ModelActor, manifest.Name, "Publish", manifest, JobsJson.Default.ModelManifest, JobsJson.Default.ModelManifest, cancellationToken);
 

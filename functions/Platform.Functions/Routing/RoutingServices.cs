@@ -22,6 +22,7 @@ internal static class RoutingServices
         services.AddSingleton<InferenceRouter>();
         services.AddSingleton<InferenceModels>();
         services.AddSingleton<NodeProxy>();
+        services.AddSingleton<Http.JobLogReader>();
         services.AddSingleton<JobSweep>();
         services.AddSingleton<ModelSweeper>();
         services.AddSingleton<SweepMetrics>();

@@ -32,7 +32,23 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
 
     public InMemorySidecar Sidecar { get; } = new();
 
-    public ControlOptions Options { get; } = new();
+    public ControlOptions Options { get; } = new() { Settle = TimeSpan.Zero };
+
+    public ControlMetrics Metrics { get; } = new();
+
+    /// <summary>What turns have left to be done outside of them; a test runs it.</summary>
+    public Errands Errands { get; } = new(NullLogger<Errands>.Instance);
+
+    /// <summary>Where webhooks go.</summary>
+    public FakeAddress WebhookAddress { get; } = new();
+
+    /// <summary>What workers were asked to stage, oldest first.</summary>
+    public List<(string Worker, PrefetchRequest Request)> Prefetches { get; } = [];
+
+    /// <summary>Jobs whose objects a worker was told to delete.</summary>
+    public List<string> Forgotten { get; } = [];
+
+    public bool ForgetFails { get; set; }
 
     public NodeRegistry Nodes { get; private set; } = null!;
 
@@ -75,6 +91,9 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
             .AddSingleton<IJobIndex>(this)
             .AddSingleton(proxies)
             .AddSingleton(new DaprInvoker(client))
+            .AddSingleton(Errands)
+            .AddSingleton(new WebhookSender(WebhookAddress, Time, options))
+            .AddSingleton(Metrics)
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
         _runtime = new ActorRuntime(_actors, client, proxies, services, NullLoggerFactory.Instance, Time);
@@ -150,6 +169,24 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
     }
 
     Task<ModelManifest?> IModelCatalog.FindAsync(string model, CancellationToken cancellationToken) => Task.FromResult(Model);
+
+    Task IWorkerGateway.PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken)
+    {
+        Prefetches.Add((worker, request));
+        return Task.CompletedTask;
+    }
+
+    Task<bool> IWorkerGateway.ForgetAsync(string worker, string jobId, CancellationToken cancellationToken)
+    {
+        Forgotten.Add(jobId);
+        return Task.FromResult(!ForgetFails);
+    }
+
+    Task IJobIndex.RemoveAsync(JobSummary summary, CancellationToken cancellationToken)
+    {
+        Index.Remove(summary.Id);
+        return Task.CompletedTask;
+    }
 
     Task IJobIndex.RecordAsync(JobSummary summary, CancellationToken cancellationToken)
     {

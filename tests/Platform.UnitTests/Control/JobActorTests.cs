@@ -89,7 +89,7 @@ public sealed class JobActorTests
         var attempts = (await _control.GetAsync("j"))!.Attempts;
         Assert.All(attempts, attempt => Assert.Equal((attempt.EndedAt!.Value - attempt.PlacedAt).TotalMilliseconds, attempt.Ledger!.LeaseMs));
         Assert.Equal([700L, 0L], attempts.Select(attempt => attempt.Ledger!.QueuedMs));
-        Assert.Equal((attempts[0].Ledger!.LeaseMs, 0L, 0L), (attempts[0].Ledger!.StagingMs, attempts[0].Ledger!.LoadingMs, attempts[0].Ledger!.BusyMs));
+        Assert.Equal((attempts[0].Ledger!.LeaseMs, 0L, 0L, 0L), (attempts[0].Ledger!.IdleWarmMs, attempts[0].Ledger!.StagingMs, attempts[0].Ledger!.LoadingMs, attempts[0].Ledger!.BusyMs));
         Assert.Equal((200L, 30L), (attempts[1].Ledger!.StagingMs, attempts[1].Ledger!.LoadingMs));
     }
 

@@ -16,7 +16,7 @@ public sealed class PlacementTests
         _control.Hear("worker-1", capacity: 10);
         _control.Hear("worker-2");
 
-        var decision = JobPlacementPolicy.Choose(Model, _control.Nodes.Views(), ["worker-2"], []);
+        var decision = JobPlacementPolicy.Choose(ControlHarness.Spec(), Model, _control.Nodes.Views(), ["worker-2"], []);
 
         Assert.Null(decision.Worker);
         Assert.False(decision.Never);
@@ -32,7 +32,7 @@ public sealed class PlacementTests
         _control.Time.Advance(TimeSpan.FromSeconds(4));
         _control.Hear("worker-1");
 
-        Assert.Equal("worker-1", JobPlacementPolicy.Choose(Model, _control.Nodes.Views(), [], []).Worker);
+        Assert.Equal("worker-1", JobPlacementPolicy.Choose(ControlHarness.Spec(), Model, _control.Nodes.Views(), [], []).Worker);
         Assert.Equal([false, true], _control.Nodes.Table().Nodes.Select(node => node.Alive));
     }
 
@@ -42,7 +42,7 @@ public sealed class PlacementTests
         _control.Hear("worker-0");
         _control.Hear("worker-1", models: new Dictionary<string, ModelResidency> { ["tiny"] = ModelResidency.Nvme });
 
-        Assert.Equal("worker-1", JobPlacementPolicy.Choose(Model, _control.Nodes.Views(), [], []).Worker);
+        Assert.Equal("worker-1", JobPlacementPolicy.Choose(ControlHarness.Spec(), Model, _control.Nodes.Views(), [], []).Worker);
     }
 
     [Fact]
@@ -51,8 +51,8 @@ public sealed class PlacementTests
         _control.Hear("worker-0", maxJobs: 4, models: new Dictionary<string, ModelResidency> { ["tiny"] = ModelResidency.Ready });
         _control.Hear("worker-1", maxJobs: 4, running: 3);
 
-        Assert.Equal("worker-1", JobPlacementPolicy.Choose(Model, _control.Nodes.Views(), [], ["worker-0"]).Worker);
-        Assert.Equal("worker-0", JobPlacementPolicy.Choose(Model, _control.Nodes.Views(), ["worker-1"], ["worker-0"]).Worker);
+        Assert.Equal("worker-1", JobPlacementPolicy.Choose(ControlHarness.Spec(), Model, _control.Nodes.Views(), [], ["worker-0"]).Worker);
+        Assert.Equal("worker-0", JobPlacementPolicy.Choose(ControlHarness.Spec(), Model, _control.Nodes.Views(), ["worker-1"], ["worker-0"]).Worker);
     }
 
     [Fact]

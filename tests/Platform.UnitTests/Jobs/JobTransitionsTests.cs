@@ -11,7 +11,7 @@ public sealed class JobTransitionsTests
     {
         string[] legal =
         [
-            "Queued>Placed", "Queued>Failed", "Queued>Cancelled",
+            "Queued>Placed", "Queued>Running", "Queued>Failed", "Queued>Cancelled",
             "Placed>Running", "Placed>Queued", "Placed>Succeeded", "Placed>Failed", "Placed>Cancelled", "Placed>DeadLettered",
             "Running>Queued", "Running>Succeeded", "Running>Failed", "Running>Cancelled", "Running>DeadLettered",
         ];

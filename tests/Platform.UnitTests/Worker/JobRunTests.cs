@@ -71,14 +71,14 @@ public sealed class JobRunTests : IAsyncDisposable
     [Fact]
     public async Task Job_SecondAttempt_DoesOnlyWhatTheFirstDidNotFinish()
     {
-        // The first attempt dies in its third item: the process is gone, nothing is said or cleaned up.
+        // The node stops in the third item of the first attempt: the lease is handed back, nothing is cleaned up.
         _loader.Configure = engine => engine.BeforeToken = (prompt, _) => prompt == "c" ? Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken) : Task.CompletedTask;
         using var killed = new CancellationTokenSource();
         var first = _runner.RunAsync(Lease(1, ["a", "b", "c", "d"]), killed.Token);
         await UntilAsync(() => _storage.Keys.Count(key => key.StartsWith("jobs/j/parts/", StringComparison.Ordinal)) == 2);
         await killed.CancelAsync();
         await first;
-        Assert.Equal(["Started"], _reporter.Said);
+        Assert.Equal(["Started", "Return"], _reporter.Said);
 
         var asked = new List<string>();
         _loader.Loads[0].Engine.BeforeToken = (prompt, i) =>
@@ -247,6 +247,8 @@ public sealed class JobRunTests : IAsyncDisposable
             Completed = report;
             return Say("Complete");
         }
+
+        public Task<LeaseAnswer> ReturnAsync(string jobId, LeaseReport report, CancellationToken cancellationToken) => Say("Return");
 
         public Task<LeaseAnswer> FailAsync(string jobId, LeaseReport report, CancellationToken cancellationToken)
         {
