@@ -9,16 +9,19 @@ namespace Platform.UnitTests.Jobs;
 public sealed class OpenApiTests
 {
     [Fact]
-    public void Document_EveryFunctionUnderApi_IsInItAndNothingElse()
+    public void Document_EveryFunctionOfJobs_IsInItAndEveryRouteOfItIsAFunction()
     {
         var functions = typeof(Platform.Functions.Http.OpenApiFunction).Assembly.GetTypes()
             .SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetParameters())
             .SelectMany(parameter => parameter.GetCustomAttributes(typeof(HttpTriggerAttribute), false).Cast<HttpTriggerAttribute>())
             .Where(trigger => trigger.Route?.StartsWith("api/", StringComparison.Ordinal) == true)
-            .SelectMany(trigger => trigger.Methods.Select(verb => $"{verb.ToUpperInvariant()} {trigger.Route}"));
+            .SelectMany(trigger => trigger.Methods.Select(verb => $"{verb.ToUpperInvariant()} {trigger.Route}"))
+            .ToArray();
+        var routes = OpenApiDocument.RoutesOfDocument.ToArray();
 
-        Assert.Equal(functions.Order(), OpenApiDocument.RoutesOfDocument.Order());
+        Assert.Empty(routes.Except(functions));
+        Assert.Empty(functions.Where(function => function.Contains(" api/jobs", StringComparison.Ordinal) || function.Contains(" api/usage", StringComparison.Ordinal)).Except(routes));
     }
 
     [Fact]
