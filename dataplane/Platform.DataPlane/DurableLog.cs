@@ -16,6 +16,7 @@ public sealed class DurableLog : IAsyncDisposable
     private readonly FolderLock _lock;
     private readonly Lock _gate = new();
     private LogIncarnation _log;
+    private long _writtenBefore;
     private Batch? _next;
     private Task _committer = Task.CompletedTask;
     private bool _committing;
@@ -33,6 +34,9 @@ public sealed class DurableLog : IAsyncDisposable
 
     /// <summary>End of the durable entries: reads go up to here.</summary>
     public long TailAddress => Math.Max(Volatile.Read(ref _log).DurableAddress, BeginAddress);
+
+    /// <summary>Bytes written to the device since the log was opened, alignment included.</summary>
+    internal long DeviceBytesWritten => Volatile.Read(ref _writtenBefore) + Volatile.Read(ref _log).DeviceBytesWritten;
 
     /// <summary>Opens the log of a folder, or makes an empty one.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.InUse"/>, <see cref="StorageError.Corrupt"/>, <see cref="StorageError.Version"/> or an I/O failure.</exception>
@@ -215,6 +219,7 @@ public sealed class DurableLog : IAsyncDisposable
         if (_log.Fault is not null && !_committing)
         {
             _log.Dispose();
+            _writtenBefore += _log.DeviceBytesWritten;
             Volatile.Write(ref _log, LogIncarnation.Open(_options, _log.Committed));
         }
     }

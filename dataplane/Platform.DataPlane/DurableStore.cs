@@ -37,6 +37,9 @@ public sealed class DurableStore : IAsyncDisposable
     /// <summary>Bytes of the log on disk, history included.</summary>
     public long LogBytes => _log.TailAddress - _log.BeginAddress;
 
+    /// <summary>Bytes written to the device since the store was opened, alignment and compaction included.</summary>
+    public long DeviceBytesWritten => _log.DeviceBytesWritten;
+
     /// <summary>Opens the store of a folder, or makes an empty one.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.InUse"/>, <see cref="StorageError.Corrupt"/> (with file and offset), <see cref="StorageError.Version"/> or an I/O failure.</exception>
     public static Task<DurableStore> OpenAsync(DurableStoreOptions options, CancellationToken cancellationToken = default) =>

@@ -59,6 +59,9 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Bytes written to the device since the tier was opened, the catalog's not counted.</summary>
     public long DeviceBytesWritten => _environment.Device.BytesWritten;
 
+    /// <summary>Bytes that the catalog wrote to the device since the tier was opened.</summary>
+    public long CatalogDeviceBytesWritten => _environment.Catalog.DeviceBytesWritten;
+
     /// <summary>Bytes of the catalog in memory.</summary>
     public long CatalogBytes => _environment.Catalog.LiveBytes;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Platform.Benchmarks.Tier.Eviction;
 using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.Benchmarks.Tier;
@@ -19,6 +20,7 @@ internal static class TierBenchmark
         new(["R6"], RamDiskSuite.RunAsync),
         new(["R7"], BlobDbSuite.RunAsync),
         new(["R10", "R13"], CountSuite.RunAsync),
+        new(["R11", "R12"], EvictionSuite.RunAsync),
         new(["R39"], MemorySuite.RunAsync),
     ];
 

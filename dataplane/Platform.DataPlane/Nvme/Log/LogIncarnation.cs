@@ -37,6 +37,9 @@ internal sealed class LogIncarnation : IDisposable
     /// <summary>Durable up to here.</summary>
     public long DurableAddress => _record.Until;
 
+    /// <summary>Bytes written to the device in this life, alignment included.</summary>
+    public long DeviceBytesWritten => _device.BytesWritten;
+
     /// <summary>What killed it; null while it lives.</summary>
     public Exception? Fault => _device.Failure;
 
