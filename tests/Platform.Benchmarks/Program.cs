@@ -6,6 +6,8 @@ switch (args)
 {
     case ["dispatch", .. var rest]:
         return await DispatchBenchmark.RunAsync(rest);
+    case ["host-handler"]:
+        return await HostHandler.RunAsync();
     case ["engine", .. var rest]:
         return await EngineSuite.RunAsync(rest);
     case ["tier", .. var rest]:

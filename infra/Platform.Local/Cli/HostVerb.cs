@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Platform.Local.FunctionsHost;
+using Platform.Local.Sidecar.Http;
 
 namespace Platform.Local.Cli;
 
@@ -15,7 +16,8 @@ internal static class HostVerb
         var verb = ExampleHelp.Add(new Command("host", "Serve one function app (custom handler), as `func start` does. Queues, timers and keys are kept in the state folder.") { root, port, address, enforceKeys }, "platform host --app-root ./my-functions --port 7071");
         verb.SetAction(async (command, cancellationToken) =>
         {
-            using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft.AspNetCore", LogLevel.Warning));
+            InlineSockets.Enable();
+            using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft", LogLevel.Warning));
             try
             {
                 await using var host = await EmbeddedFunctionsHost.StartAsync(

@@ -144,7 +144,6 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRouting();
-        builder.Services.AddHttpForwarder();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -153,6 +152,9 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Listen(IPAddress.Parse(_options.Address), _options.Port);
         });
+
+        // A request goes on where its bytes arrived; nothing on that way blocks.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         _server = builder.Build();
         return _server;
     }

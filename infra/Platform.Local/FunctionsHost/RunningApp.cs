@@ -8,7 +8,6 @@ using Platform.Local.FunctionsHost.Invocations;
 using Platform.Local.FunctionsHost.Keys;
 using Platform.Local.FunctionsHost.Queues;
 using Platform.Local.FunctionsHost.Timers;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Platform.Local.FunctionsHost;
 
@@ -50,7 +49,7 @@ internal sealed class RunningApp : IAsyncDisposable
         var manual = new ManualTrigger(invoker, options.TimeProvider, _abort.Token);
         var verbs = new HostVerbs(host, _listeners, _inFlight, control);
         var admin = new AdminEndpoints(State, gate, new KeyEndpoints(keys), new QueueEndpoints(queueStore, host.Queues), manual, verbs);
-        var raw = new RawHttpRunner(_supervisor, invoker, services.GetRequiredService<IHttpForwarder>(), host, logger);
+        var raw = new RawHttpRunner(_supervisor, invoker, host, logger);
         var bodyLimit = long.TryParse(settings["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"], CultureInfo.InvariantCulture, out var limit) ? limit : StandardBodyLimitBytes;
         var hasHomepage = !"true".Equals(settings["AzureWebJobsDisableHomepage"], StringComparison.OrdinalIgnoreCase);
         Front = new HttpFrontDoor(host, State, gate, admin, raw, new EnvelopeHttpRunner(invoker, options.TimeProvider, logger), _inFlight, settings.Cors, bodyLimit, hasHomepage, logger);

@@ -55,6 +55,11 @@ internal static class DispatchBenchmark
                 await MeasureTopicsAsync(figures, app, sidecarPort, redis);
             }
 
+            if (only is null or "host")
+            {
+                await HostBenchmark.MeasureAsync(figures, peers, folder, redis);
+            }
+
             Print(figures, args.Contains("--json"));
             return 0;
         }
@@ -124,7 +129,7 @@ internal static class DispatchBenchmark
     }
 
     /// <summary>Medians of short rounds in the order A B C C B A: what else the machine does in a round hits all three alike.</summary>
-    private static async Task<(List<double> Bare, List<double> Theirs, List<double> Ours)> P50InTurnsAsync((int Port, string Path) bare, (int Port, string Path)? theirs, (int Port, string Path) ours)
+    internal static async Task<(List<double> Bare, List<double> Theirs, List<double> Ours)> P50InTurnsAsync((int Port, string Path) bare, (int Port, string Path)? theirs, (int Port, string Path) ours)
     {
         using var first = new RawConnection(bare.Port, "GET", bare.Path);
         using var second = theirs is { } peer ? new RawConnection(peer.Port, "GET", peer.Path) : null;
@@ -161,7 +166,7 @@ internal static class DispatchBenchmark
     }
 
     /// <summary>Requests per second at 16 connections over 2 s, and CPU microseconds per request of this process and <paramref name="other"/>.</summary>
-    private static async Task<(double Rate, double CpuMicroseconds)> RateAsync(int port, string method, Func<int, string> path, Process? other)
+    internal static async Task<(double Rate, double CpuMicroseconds)> RateAsync(int port, string method, Func<int, string> path, Process? other)
     {
         var cpu = CpuOf(other);
         var begin = Stopwatch.GetTimestamp();
@@ -196,9 +201,9 @@ internal static class DispatchBenchmark
         }
     }
 
-    private static double At(List<TimeSpan> times, double quantile) => times.Order().ElementAt((int)(quantile * (times.Count - 1))).TotalMicroseconds;
+    internal static double At(List<TimeSpan> times, double quantile) => times.Order().ElementAt((int)(quantile * (times.Count - 1))).TotalMicroseconds;
 
-    private static double Median(IEnumerable<double> values) => values.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;
+    internal static double Median(IEnumerable<double> values) => values.Order().ToList() is var sorted ? sorted[sorted.Count / 2] : 0;
 
     private static void Print(List<(string Name, double? Value, string Unit)> figures, bool asJson)
     {

@@ -5,15 +5,21 @@ using Platform.Local;
 
 namespace Platform.Benchmarks.Dispatch;
 
-/// <summary>The processes that are measured: our sidecar, nginx and Redis of the machine, each on a free port.</summary>
+/// <summary>The processes that are measured: our sidecar, our Functions host, nginx and Redis of the machine, each on a free port.</summary>
 internal sealed partial class Peers(string folder) : IDisposable
 {
     private readonly List<Process> _processes = [];
 
     /// <summary>Starts <c>platform sidecar</c>; completes when it serves.</summary>
-    public async Task<(Process Process, int Port)> StartSidecarAsync(int appPort, string resources)
+    public Task<(Process Process, int Port)> StartSidecarAsync(int appPort, string resources) =>
+        StartPlatformAsync(["sidecar", "--app-id", "bench", "--app-port", appPort.ToString(), "--dapr-http-port", "0", "--resources-path", resources, "--log-level", "warn"]);
+
+    /// <summary>Starts <c>platform host</c> on an app; completes when it serves.</summary>
+    public Task<(Process Process, int Port)> StartHostAsync(string appRoot) => StartPlatformAsync(["host", "--app-root", appRoot, "--port", "0"]);
+
+    private async Task<(Process Process, int Port)> StartPlatformAsync(string[] arguments)
     {
-        var process = Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "platform.dll"), "sidecar", "--app-id", "bench", "--app-port", appPort.ToString(), "--dapr-http-port", "0", "--resources-path", resources, "--log-level", "warn"]);
+        var process = Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "platform.dll"), .. arguments]);
         while (await process.StandardOutput.ReadLineAsync() is { } line)
         {
             if (Address().Match(line) is { Success: true } match)
@@ -23,11 +29,11 @@ internal sealed partial class Peers(string folder) : IDisposable
             }
         }
 
-        throw new InvalidOperationException("platform sidecar did not start");
+        throw new InvalidOperationException($"platform {arguments[0]} did not start");
     }
 
     /// <summary>Starts nginx as a proxy with kept connections; null if it is not installed.</summary>
-    public async Task<int?> StartNginxAsync(int appPort)
+    public async Task<int?> StartNginxAsync(int appPort, string name = "nginx")
     {
         if (Find("nginx") is not { } nginx)
         {
@@ -35,9 +41,9 @@ internal sealed partial class Peers(string folder) : IDisposable
         }
 
         var port = LoopbackPort.AnyFree();
-        var configuration = Path.Combine(folder, "nginx.conf");
+        var configuration = Path.Combine(folder, name + ".conf");
         await File.WriteAllTextAsync(configuration, $$"""
-            daemon off; worker_processes 1; pid {{folder}}/nginx.pid; error_log /dev/null;
+            daemon off; worker_processes 1; pid {{folder}}/{{name}}.pid; error_log /dev/null;
             events { worker_connections 256; }
             http {
               access_log off; client_body_temp_path {{folder}}/b; proxy_temp_path {{folder}}/p; fastcgi_temp_path {{folder}}/f; uwsgi_temp_path {{folder}}/u; scgi_temp_path {{folder}}/s;

@@ -15,17 +15,17 @@ internal sealed class HandlerGeneration : IDisposable
         Exited = _exited.Token;
         ProcessId = processId;
         Port = port;
-        Address = $"http://127.0.0.1:{port}/";
+        Origin = $"http://127.0.0.1:{port}";
         Raw = new HttpMessageInvoker(NewConnections(redirect: false));
-        Envelopes = new HttpClient(NewConnections(redirect: true)) { BaseAddress = new Uri(Address), Timeout = Timeout.InfiniteTimeSpan };
+        Envelopes = new HttpClient(NewConnections(redirect: true)) { BaseAddress = new Uri(Origin + "/"), Timeout = Timeout.InfiniteTimeSpan };
     }
 
     public int ProcessId { get; }
 
     public int Port { get; }
 
-    /// <summary>Base address, with a slash at the end.</summary>
-    public string Address { get; }
+    /// <summary>Scheme, address and port; no slash at the end.</summary>
+    public string Origin { get; }
 
     /// <summary>For raw requests: redirects are the caller's business.</summary>
     public HttpMessageInvoker Raw { get; }

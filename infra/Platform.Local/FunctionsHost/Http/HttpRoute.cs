@@ -6,7 +6,15 @@ namespace Platform.Local.FunctionsHost.Http;
 /// <summary>One HTTP function's route: a template with constraints, optional and catch-all parts, and the verbs that it answers.</summary>
 internal sealed class HttpRoute
 {
+    private static readonly RouteValueDictionary NoValues = [];
+
     private readonly TemplateMatcher _matcher;
+
+    /// <summary>The path itself where the template has no parameters; else null.</summary>
+    private readonly string? _literalPath;
+
+    /// <summary>What a path that fits must begin with, a slash in front; most paths are rejected by it without a closer look.</summary>
+    private readonly string _literalStart;
     private readonly RouteValueDictionary _absent = [];
     private readonly List<(string Name, IRouteConstraint Constraint)> _constraints = [];
 
@@ -43,6 +51,8 @@ internal sealed class HttpRoute
             }
 
             _matcher = new TemplateMatcher(template, defaults);
+            _literalPath = template.Parameters.Count == 0 ? "/" + Template : null;
+            _literalStart = template.Segments is [{ IsSimple: true, Parts: [{ IsLiteral: true, Text: { } first }] }, ..] ? "/" + first : "/";
         }
         catch (Exception exception) when (exception is ArgumentException or RouteCreationException)
         {
@@ -61,6 +71,19 @@ internal sealed class HttpRoute
     /// <summary>Values of the route's parameters if the path fits; absent optional ones are null.</summary>
     public bool TryMatch(HttpContext context, out RouteValueDictionary values)
     {
+        var path = context.Request.Path.Value!;
+        if (_literalPath is not null && !path.EndsWith('/'))
+        {
+            values = NoValues;
+            return path.Equals(_literalPath, StringComparison.OrdinalIgnoreCase);
+        }
+
+        if (!path.StartsWith(_literalStart, StringComparison.OrdinalIgnoreCase))
+        {
+            values = NoValues;
+            return false;
+        }
+
         values = [];
         if (!_matcher.TryMatch(context.Request.Path, values))
         {

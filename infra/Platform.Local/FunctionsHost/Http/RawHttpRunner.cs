@@ -3,104 +3,173 @@ using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
 using Platform.Local.FunctionsHost.Handler;
 using Platform.Local.FunctionsHost.Invocations;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Platform.Local.FunctionsHost.Http;
 
 /// <summary>Runs HTTP-only functions by passing the request through: streamed both ways when proxying, buffered when forwarding.</summary>
-internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoker invoker, IHttpForwarder forwarder, HostSettings host, ILogger logger)
+internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoker invoker, HostSettings host, ILogger logger)
 {
     /// <summary>The contract's limit for a proxied call on which nothing moves.</summary>
-    private static readonly ForwarderRequestConfig Proxying = new() { ActivityTimeout = TimeSpan.FromSeconds(240), Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+    private static readonly TimeSpan ActivityTimeout = TimeSpan.FromSeconds(240);
+
+    private const int ReadBytes = 16 * 1024;
 
     public async Task RunAsync(HttpContext context, FunctionDefinition function)
     {
-        var transformer = new HandlerTransformer(host.Handler.IsPredecessor ? function.Name : null);
         if (!host.Handler.Proxying)
         {
-            await ForwardAsync(context, function, transformer);
+            await ForwardAsync(context, function);
             return;
         }
 
         while (true)
         {
-            var generation = await supervisor.WaitReadyAsync(context.RequestAborted);
-            var error = await invoker.WithTimeoutAsync(
-                function,
-                generation,
-                deadline => ProxyAsync(context, generation, transformer, deadline),
-                context.RequestAborted);
-            if (error == ForwarderError.None || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
+            var ready = supervisor.WaitReadyAsync(context.RequestAborted);
+            var generation = ready.IsCompletedSuccessfully ? ready.Result : await ready;
+            if (await ProxyAsync(context, function, generation) is not { } failure || context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
             {
-                return;
-            }
-
-            var failure = context.GetForwarderErrorFeature()?.Exception;
-            if (!await MayRepeatAsync(context, generation, failure))
-            {
-                await AnswerFailureAsync(context, function, error, failure);
                 return;
             }
 
             context.Response.Clear();
+            if (!await MayRepeatAsync(context, generation, failure))
+            {
+                await AnswerFailureAsync(context, function, failure);
+                return;
+            }
         }
     }
 
-    /// <summary>The forwarder reports a cancelled call as an error; one that functionTimeout cancelled must be seen as such.</summary>
-    private async Task<ForwarderError> ProxyAsync(HttpContext context, HandlerGeneration generation, HandlerTransformer transformer, CancellationToken deadline)
+    /// <summary>Passes the call through; null when it is over, else why nothing was answered.</summary>
+    private async Task<Exception?> ProxyAsync(HttpContext context, FunctionDefinition function, HandlerGeneration generation)
     {
-        var error = await forwarder.SendAsync(context, generation.Address, generation.Raw, Proxying, transformer, deadline);
-        if (error != ForwarderError.None)
+        var begin = Environment.TickCount64;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        limit.CancelAfter(TimeLeft(begin));
+        using var request = RequestOf(context, function, generation);
+        var body = context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0 ? new PassedOnBody(context.Request) : null;
+        request.Content = body;
+        PassedOnHeaders.Copy(context, request);
+        try
         {
-            deadline.ThrowIfCancellationRequested();
+            using var response = await generation.Raw.SendAsync(request, limit.Token);
+            context.Response.StatusCode = (int)response.StatusCode;
+            PassedOnHeaders.Copy(response, context.Response);
+            await CopyAsync(response, context, begin, limit);
+            return null;
+        }
+        catch (OperationCanceledException exception) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return EndOverdue(context, function, generation, begin, exception);
+        }
+        catch (OperationCanceledException)
+        {
+            // The caller has gone.
+            return null;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            if (context.Response.HasStarted)
+            {
+                // Only cutting the connection tells the caller that the rest is missing.
+                context.Abort();
+            }
+
+            return body?.Broken ?? exception;
+        }
+    }
+
+    private async Task CopyAsync(HttpResponseMessage response, HttpContext context, long begin, CancellationTokenSource limit)
+    {
+        if (response.Content.Headers.ContentLength == 0 || HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
         }
 
-        return error;
+        var writer = context.Response.BodyWriter;
+        await using var body = await response.Content.ReadAsStreamAsync(limit.Token);
+        if (response.Content.Headers.ContentLength is null && response.StatusCode is not (HttpStatusCode.NoContent or HttpStatusCode.NotModified))
+        {
+            // A stream's headers go out before its first piece.
+            await writer.FlushAsync(limit.Token);
+        }
+
+        while (await body.ReadAsync(writer.GetMemory(ReadBytes), limit.Token) is var length and > 0)
+        {
+            writer.Advance(length);
+            await writer.FlushAsync(limit.Token);
+            limit.CancelAfter(TimeLeft(begin));
+        }
+    }
+
+    /// <summary>Until functionTimeout, or until nothing has moved for too long, whichever is sooner.</summary>
+    private TimeSpan TimeLeft(long begin)
+    {
+        if (host.FunctionTimeout is not { } timeout)
+        {
+            return ActivityTimeout;
+        }
+
+        var left = timeout - TimeSpan.FromMilliseconds(Environment.TickCount64 - begin);
+        return left < TimeSpan.Zero ? TimeSpan.Zero : left < ActivityTimeout ? left : ActivityTimeout;
+    }
+
+    /// <summary>Beyond functionTimeout the handler is restarted, as hosts do; a call on which nothing moves is only ended.</summary>
+    private Exception EndOverdue(HttpContext context, FunctionDefinition function, HandlerGeneration generation, long begin, OperationCanceledException exception)
+    {
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+        }
+
+        if (host.FunctionTimeout is { } timeout && TimeLeft(begin) < ActivityTimeout && TimeSpan.FromMilliseconds(Environment.TickCount64 - begin) >= timeout - TimeSpan.FromMilliseconds(50))
+        {
+            var reason = $"Function '{function.Name}' ran longer than functionTimeout ({timeout}).";
+            supervisor.Restart(generation, reason);
+            return new InvocationException(reason, exception);
+        }
+
+        return new TimeoutException($"Function '{function.Name}' sent nothing for {ActivityTimeout}.", exception);
+    }
+
+    private HttpRequestMessage RequestOf(HttpContext context, FunctionDefinition function, HandlerGeneration generation)
+    {
+        var path = host.Handler.IsPredecessor ? "/" + function.Name : context.Request.Path.ToUriComponent();
+        var uri = new Uri(string.Concat(generation.Origin, path, context.Request.QueryString.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        return new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
     }
 
     /// <summary>A call may go to the next process if the old one never got it, or if getting it twice is harmless.</summary>
-    private static async Task<bool> MayRepeatAsync(HttpContext context, HandlerGeneration generation, Exception? failure)
+    private static async Task<bool> MayRepeatAsync(HttpContext context, HandlerGeneration generation, Exception failure)
     {
         var neverArrived = failure is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
-        var harmless = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
+        var harmless = failure is HttpRequestException or IOException && (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method));
         return (neverArrived || harmless) && await HandlerCalls.ExitsAsync(generation, context.RequestAborted);
     }
 
-    private async Task AnswerFailureAsync(HttpContext context, FunctionDefinition function, ForwarderError error, Exception? failure)
+    private async Task AnswerFailureAsync(HttpContext context, FunctionDefinition function, Exception failure)
     {
-        context.Response.Clear();
-        if (TooLarge(failure) is { } large)
+        switch (failure)
         {
-            await context.WriteProblemAsync(413, ErrorCodes.BodyTooLarge, large.Message);
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                await context.WriteProblemAsync(413, ErrorCodes.BodyTooLarge, failure.Message);
+                break;
+            case InvocationException:
+                await context.WriteProblemAsync(500, ErrorCodes.Internal, failure.Message);
+                break;
+            case TimeoutException:
+                await context.WriteProblemAsync(504, ErrorCodes.Unavailable, failure.Message);
+                break;
+            default:
+                logger.InvocationFailed(function.Name, context.TraceIdentifier, failure.Message);
+                context.Response.Headers.RetryAfter = "1";
+                await context.WriteProblemAsync(502, ErrorCodes.Unavailable, $"The handler was lost while it ran '{function.Name}' ({failure.Message}). It is being restarted; whether the call took effect is not known.");
+                break;
         }
-        else if (error == ForwarderError.RequestTimedOut)
-        {
-            await context.WriteProblemAsync(504, ErrorCodes.Unavailable, $"Function '{function.Name}' sent nothing for {Proxying.ActivityTimeout}.");
-        }
-        else
-        {
-            logger.InvocationFailed(function.Name, context.TraceIdentifier, failure?.Message ?? error.ToString());
-            context.Response.Headers.RetryAfter = "1";
-            await context.WriteProblemAsync(502, ErrorCodes.Unavailable, $"The handler was lost while it ran '{function.Name}' ({error}). It is being restarted; whether the call took effect is not known.");
-        }
-    }
-
-    /// <summary>The reason lies deeper where the body broke off while the handler was being sent it.</summary>
-    private static BadHttpRequestException? TooLarge(Exception? failure)
-    {
-        for (var inner = failure; inner is not null; inner = inner is AggregateException { InnerExceptions: [_, ..] several } ? several.FirstOrDefault(one => TooLarge(one) is not null) : inner.InnerException)
-        {
-            if (inner is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } large)
-            {
-                return large;
-            }
-        }
-
-        return null;
     }
 
     /// <summary>The older mode: buffered both ways, and a body without Content-Length never arrives.</summary>
-    private async Task ForwardAsync(HttpContext context, FunctionDefinition function, HandlerTransformer transformer)
+    private async Task ForwardAsync(HttpContext context, FunctionDefinition function)
     {
         byte[]? body = null;
         if (context.Request.ContentLength > 0)
@@ -115,28 +184,19 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
         }
 
         using var response = await supervisor.CallAsync(
-            generation => invoker.WithTimeoutAsync(function, generation, deadline => SendAsync(context, generation, transformer, body, deadline), context.RequestAborted),
+            generation => invoker.WithTimeoutAsync(function, generation, deadline => SendAsync(context, function, generation, body, deadline), context.RequestAborted),
             context.RequestAborted);
         context.Response.StatusCode = (int)response.StatusCode;
-        foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
-        {
-            if (!name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase) && !name.Equals("Connection", StringComparison.OrdinalIgnoreCase))
-            {
-                context.Response.Headers[name] = values.ToArray();
-            }
-        }
-
+        PassedOnHeaders.Copy(response, context.Response);
         await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(HttpContext context, HandlerGeneration generation, HandlerTransformer transformer, byte[]? body, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(HttpContext context, FunctionDefinition function, HandlerGeneration generation, byte[]? body, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), (Uri?)null);
+        using var request = RequestOf(context, function, generation);
         request.Content = body is null ? null : new ByteArrayContent(body);
-        await transformer.TransformRequestAsync(context, request, generation.Address.TrimEnd('/'), cancellationToken);
-        request.RequestUri ??= RequestUtilities.MakeDestinationAddress(generation.Address, context.Request.Path, context.Request.QueryString);
+        PassedOnHeaders.Copy(context, request);
         request.Headers.TryAddWithoutValidation("User-Agent", HostHeaders.UserAgent);
-        request.Version = HttpVersion.Version11;
         var response = await generation.Raw.SendAsync(request, cancellationToken);
         await response.Content.LoadIntoBufferAsync(cancellationToken);
         return response;

@@ -16,11 +16,16 @@ internal sealed class EmbeddedQueue : IMessageQueue
 
     private static readonly TimeSpan TimeToLive = TimeSpan.FromDays(7);
 
+    /// <summary>A message that is done within this time never has its count of attempts written: half of all writes for short functions.</summary>
+    private static readonly TimeSpan CountDelay = TimeSpan.FromMilliseconds(50);
+
     private readonly DurableStore _store;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private readonly Dictionary<Guid, Entry> _entries = [];
     private readonly SortedSet<Entry> _byVisibility = new(Entry.Order);
+    private readonly List<Entry> _uncounted = [];
+    private readonly ITimer _countTimer;
     private TaskCompletionSource _news = NewNews();
     private long _lastSequence;
 
@@ -29,6 +34,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
         Name = name;
         _store = store;
         _time = time;
+        _countTimer = time.CreateTimer(_ => _ = SaveCountsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public string Name { get; }
@@ -78,7 +84,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
     {
         var now = _time.GetUtcNow();
         var taken = new List<QueueMessage>();
-        var writes = new List<DurableWrite>();
+        var expired = new List<DurableWrite>();
         lock (_lock)
         {
             while (taken.Count < count && _byVisibility.Min is { } entry && entry.VisibleAt <= now)
@@ -88,21 +94,26 @@ internal sealed class EmbeddedQueue : IMessageQueue
                 if (message.Expires <= now)
                 {
                     _entries.Remove(entry.Id);
-                    writes.AddRange(Removal(entry));
+                    expired.AddRange(Removal(entry));
                     continue;
                 }
 
                 entry.DequeueCount++;
                 entry.Renew(now + lease);
                 _byVisibility.Add(entry);
-                writes.Add(new DurableWrite(CountKey(entry), CountBytes(entry.DequeueCount)));
+                _uncounted.Add(entry);
                 taken.Add(new QueueMessage(entry.Id.ToString(), message.Text, entry.PopReceipt, entry.DequeueCount, message.Inserted, message.Expires, entry.VisibleAt));
+            }
+
+            if (taken.Count > 0 && _uncounted.Count == taken.Count)
+            {
+                _countTimer.Change(CountDelay, Timeout.InfiniteTimeSpan);
             }
         }
 
-        if (writes.Count > 0)
+        if (expired.Count > 0)
         {
-            _ = RememberAsync(writes);
+            _ = RememberAsync(expired);
         }
 
         return Task.FromResult<IReadOnlyList<QueueMessage>>(taken);
@@ -145,15 +156,16 @@ internal sealed class EmbeddedQueue : IMessageQueue
 
     public async Task DeleteAsync(string id, string popReceipt, CancellationToken cancellationToken)
     {
-        Entry entry;
+        IReadOnlyList<DurableWrite> removal;
         lock (_lock)
         {
-            entry = Held(id, popReceipt);
+            var entry = Held(id, popReceipt);
             _byVisibility.Remove(entry);
             _entries.Remove(entry.Id);
+            removal = Removal(entry);
         }
 
-        await _store.CommitAsync(Removal(entry), cancellationToken);
+        await _store.CommitAsync(removal, cancellationToken);
     }
 
     /// <summary>The first messages in the order in which they become visible, without taking them.</summary>
@@ -183,6 +195,26 @@ internal sealed class EmbeddedQueue : IMessageQueue
         await _store.CommitAsync(writes, cancellationToken);
     }
 
+    /// <summary>Writes how often messages were taken that are not done yet.</summary>
+    internal Task SaveCountsAsync()
+    {
+        lock (_lock)
+        {
+            var writes = _uncounted
+                .Where(entry => entry.SavedCount != entry.DequeueCount && _entries.ContainsKey(entry.Id))
+                .Select(entry =>
+                {
+                    entry.SavedCount = entry.DequeueCount;
+                    return new DurableWrite(CountKey(entry), CountBytes(entry.DequeueCount));
+                })
+                .ToList();
+            _uncounted.Clear();
+
+            // Begun under the lock, so that it stands in the log before the removal of any of these messages.
+            return writes.Count > 0 ? RememberAsync(writes) : Task.CompletedTask;
+        }
+    }
+
     /// <summary>Takes over a message of an earlier process; it is visible at once.</summary>
     internal void Restore(string key)
     {
@@ -191,7 +223,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
         var entry = new Entry { Id = EmbeddedMessage.Parse(value).Id, Sequence = sequence, VisibleAt = _time.GetUtcNow() };
         if (_store.TryGet(CountKey(entry), out var count))
         {
-            entry.DequeueCount = BinaryPrimitives.ReadInt64LittleEndian(count);
+            entry.DequeueCount = entry.SavedCount = BinaryPrimitives.ReadInt64LittleEndian(count);
         }
 
         _lastSequence = Math.Max(_lastSequence, sequence);
@@ -243,7 +275,9 @@ internal sealed class EmbeddedQueue : IMessageQueue
         }
     }
 
-    private IReadOnlyList<DurableWrite> Removal(Entry entry) => [new DurableWrite(MessageKey(entry), null), new DurableWrite(CountKey(entry), null)];
+    private IReadOnlyList<DurableWrite> Removal(Entry entry) => entry.SavedCount == 0
+        ? [new DurableWrite(MessageKey(entry), null)]
+        : [new DurableWrite(MessageKey(entry), null), new DurableWrite(CountKey(entry), null)];
 
     private string MessageKey(Entry entry) => $"{MessagePrefix}{Name}/{entry.Sequence:x16}";
 
@@ -260,6 +294,9 @@ internal sealed class EmbeddedQueue : IMessageQueue
         public required DateTimeOffset VisibleAt { get; set; }
 
         public long DequeueCount { get; set; }
+
+        /// <summary>The count as it is written; 0 if none is.</summary>
+        public long SavedCount { get; set; }
 
         public string PopReceipt { get; private set; } = "";
 

@@ -46,5 +46,9 @@ internal sealed class EmbeddedQueueStore : IAsyncDisposable
     /// <summary>The queue of this name.</summary>
     public EmbeddedQueue Open(string name) => _queues.GetOrAdd(name, key => new EmbeddedQueue(key, _store, _time));
 
-    public ValueTask DisposeAsync() => _store.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_queues.Values.Select(queue => queue.SaveCountsAsync()));
+        await _store.DisposeAsync();
+    }
 }
