@@ -79,12 +79,13 @@ public sealed class ActorFaultTests
 
         var dying = dapr.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/method/m");
         await entered.WaitAsync(Stop);
-        var waiting = dapr.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/method/m");
         await app.StopAsync();
         await (await dying).IsErrorAsync(500, "ERR_ACTOR_INVOKE_METHOD");
+        await app.UntilAwayAsync();
         await app.StartAsync();
+        await app.UntilReadyAsync();
 
-        await (await waiting).IsAsync(HttpStatusCode.OK, "life 2");
+        await (await dapr.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/method/m")).IsAsync(HttpStatusCode.OK, "life 2");
     }
 
     [Fact]

@@ -93,8 +93,8 @@ internal sealed class AppWatcher : IAsyncDisposable
             }
             finally
             {
+                await _wentAway(); // First, so that whoever sees that it is not up knows that nothing more is sent to it.
                 IsUp = false;
-                await _wentAway();
             }
 
             SidecarLog.AppAway(_log, _options.AppId, _options.AppPort ?? 0);
