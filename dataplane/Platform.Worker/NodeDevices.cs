@@ -7,13 +7,16 @@ namespace Platform.Worker;
 /// <summary>What this node computes with: the device found at start, and the memory that the built-in engine, which computes on the processor, runs in.</summary>
 internal sealed class NodeDevices : IDisposable
 {
+    /// <summary>What an idle node holds on to at most, so that a model that wakes finds memory whose pages are there.</summary>
+    private const long KeptLimitBytes = 256L << 20;
+
     private readonly HostAccelerator? _processor;
 
     /// <summary>Opens them.</summary>
     /// <exception cref="AcceleratorException">The device that the settings ask for is not there.</exception>
     public NodeDevices(WorkerNode node, IOptions<WorkerOptions> options)
     {
-        var host = new HostAcceleratorOptions { CapacityBytes = node.DeviceCapacityBytes };
+        var host = new HostAcceleratorOptions { CapacityBytes = node.DeviceCapacityBytes, KeptBytes = Math.Min(KeptLimitBytes, node.DeviceCapacityBytes) };
         Accelerator = Accelerators.Open(options.Value.Accelerator, host);
         Device = new DeviceArena(Accelerator, Accelerator is HostAccelerator ? 0 : options.Value.DeviceCapacityBytes);
         _processor = Accelerator is HostAccelerator ? null : new HostAccelerator(host);

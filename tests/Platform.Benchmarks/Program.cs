@@ -1,6 +1,7 @@
 using Platform.Benchmarks.Dispatch;
 using Platform.Benchmarks.Engine;
 using Platform.Benchmarks.Tier;
+using Platform.Benchmarks.Weights;
 
 switch (args)
 {
@@ -14,7 +15,13 @@ switch (args)
         return await TierBenchmark.RunAsync(rest);
     case [MemorySuite.ChildVerb, var folder]:
         return await MemorySuite.RunChildAsync(folder);
+    case ["weights", .. var rest]:
+        return await WeightsBenchmark.RunAsync(rest);
+    case [StartSuite.ChildVerb, var folder]:
+        return await StartSuite.RunChildAsync(folder);
+    case [StartSuite.BareVerb]:
+        return StartSuite.RunBare();
     default:
-        Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, engine, tier");
+        Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, engine, tier, weights");
         return 64;
 }

@@ -45,12 +45,8 @@ internal sealed class CompletionEndpoints(
         var promptTokens = lease.Engine.CountTokens(prompt);
         await using var tokens = lease.Engine.GenerateAsync(call.Request with { Prompt = prompt }, cancelled).GetAsyncEnumerator(cancelled);
         var any = await tokens.MoveNextAsync();
-        var timing = ServerTiming.Format(
-        [
-            new(ServerTiming.Staged, lease.Staged),
-            new(ServerTiming.Loaded, lease.Loading),
-            new(ServerTiming.FirstToken, time.GetElapsedTime(ready)),
-        ]);
+        var began = time.GetTimestamp();
+        var timing = CallTiming.Of(lease, time.GetElapsedTime(ready, began));
         metrics.FirstToken(time.GetElapsedTime(arrived), lease.Staged + lease.Loading > TimeSpan.Zero);
         var headers = context.Response.Headers;
         headers[ServerTiming.Header] = timing;
@@ -63,7 +59,7 @@ internal sealed class CompletionEndpoints(
         var answer = new Answer(tokens, any, promptTokens);
         try
         {
-            await (call.Stream ? StreamAsync(context, shape, answer, call.IncludeUsage) : WriteWholeAsync(context, shape, answer));
+            await (call.Stream ? StreamAsync(context, shape, answer, call.IncludeUsage) : WriteWholeAsync(context, shape, answer, () => CallTiming.WithRate(timing, answer.Count, time.GetElapsedTime(began))));
             metrics.CallEnded(answer.BrokeOff ? "broken" : "completed", answer.Count);
             HttpLog.Completed(logger, id, call.Model, promptTokens, answer.Count, CompletionShape.NameOf(answer.Finish) ?? "no reason", lease.ObjectStoreBytes, lease.NvmeBytes, timing);
         }
@@ -74,7 +70,7 @@ internal sealed class CompletionEndpoints(
         }
     }
 
-    private static async Task WriteWholeAsync(HttpContext context, CompletionShape shape, Answer answer)
+    private static async Task WriteWholeAsync(HttpContext context, CompletionShape shape, Answer answer, Func<string> timing)
     {
         var text = new StringBuilder();
         while (answer.HasToken)
@@ -84,6 +80,7 @@ internal sealed class CompletionEndpoints(
         }
 
         context.Response.ContentType = "application/json";
+        context.Response.Headers[ServerTiming.Header] = timing();
         await context.Response.Body.WriteAsync(shape.Whole(text.ToString(), answer.Finish, answer.Usage), context.RequestAborted);
     }
 

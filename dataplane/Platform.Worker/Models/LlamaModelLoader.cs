@@ -25,9 +25,14 @@ internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, No
         try
         {
             engine = LlamaEngine.Start(staged.ConfigJson, staged.TokenizerJson, staged.Tensors, new LlamaEngineOptions { ThreadCount = options.Value.EngineThreads, MaxActive = options.Value.EngineBatch });
+
+            // Goes through the layers as they arrive, so that it ends a moment after the last one has.
+            var check = engine.CheckAsync(cancellationToken);
+            _ = check.ContinueWith(static task => task.Exception, TaskScheduler.Default);
             await staged.Completion.WaitAsync(cancellationToken);
             var bytesAt = time.GetTimestamp();
             await engine.Loaded.WaitAsync(cancellationToken);
+            await check;
             return new LoadedModel(
                 new LlamaModel(engine, staged),
                 new LoadReport(staged.Report.ObjectStoreBytes, staged.Report.NvmeBytes, started, bytesAt, time.GetTimestamp()) { HostBytes = staged.Report.HostBytes });

@@ -23,5 +23,8 @@ internal sealed class ModelLease(string model, LoadedModel loaded, TimeSpan stag
     /// <summary>Bytes that the load read from the NVMe tier; 0 if the holder did not wait for it.</summary>
     public long NvmeBytes => waited ? loaded.Report.NvmeBytes : 0;
 
+    /// <summary>Bytes that the load took from host memory, where the model slept; 0 if the holder did not wait for it.</summary>
+    public long HostBytes => waited ? loaded.Report.HostBytes : 0;
+
     public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }

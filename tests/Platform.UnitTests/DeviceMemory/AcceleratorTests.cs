@@ -17,6 +17,19 @@ public sealed class HostAcceleratorTests : AcceleratorConformance
     }
 
     [Fact]
+    public void Dispose_Buffer_ItsMemoryIsKeptForTheNextOne_WithinTheCapacity()
+    {
+        using var accelerator = new HostAccelerator(new HostAcceleratorOptions { CapacityBytes = 40_960, KeptBytes = 40_960 });
+        var first = accelerator.TryAllocate(20_000)!;
+        var start = first.HostView!.Start;
+        first.Dispose();
+
+        using var second = accelerator.TryAllocate(19_000)!;
+        Assert.Equal((start, 19_000L), (second.HostView!.Start, second.LengthBytes));
+        Assert.Equal(19_000, accelerator.AllocatedBytes);
+    }
+
+    [Fact]
     public async Task Copies_AreCounted()
     {
         using var accelerator = new HostAccelerator();

@@ -71,6 +71,35 @@ public sealed class ModelLoaderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Llama_NanInTheWeights_FailsTheLoadAndNamesTheTensor()
+    {
+        const string Bad = "model.layers.1.mlp.down_proj.weight";
+        var model = RandomModel.Create(3);
+        var tensors = model.Tensors.Select(tensor => tensor.Name == Bad ? tensor with { Bytes = WithNan(tensor.Bytes) } : tensor).ToList();
+        using var weights = new MemoryStream();
+        await SafetensorsWriter.WriteAsync(weights, tensors, cancellationToken: Token);
+        var files = new List<ModelFile>();
+        foreach (var (name, bytes) in new (string, byte[])[] { ("config.json", model.ConfigJson), ("tokenizer.json", model.TokenizerJson), ("model.safetensors", weights.ToArray()) })
+        {
+            files.Add(new ModelFile(name, bytes.Length, await _storage.PutAsync(ObjectKeys.ModelFile("bad", name), bytes, cancellationToken: Token)));
+        }
+
+        var options = Settings();
+        var node = new WorkerNode("worker-0", options);
+        using var devices = new NodeDevices(node, options);
+        using var images = new HostImages(0);
+        var loader = new LlamaModelLoader(new ModelStager(_tier, null, null, images), images, devices, _storage, new NodeTier(_tier), TimeProvider.System, options);
+        await using var models = new ResidentModels(loader, node, _changes, TimeProvider.System, NullLogger<ResidentModels>.Instance);
+
+        var fault = await Assert.ThrowsAsync<EngineException>(() => SayAsync(models, new ModelManifest { Name = "bad", Files = files }));
+
+        Assert.Equal(ErrorCodes.ModelInvalid, fault.Code);
+        Assert.Contains(Bad, fault.Message, StringComparison.Ordinal);
+        Assert.Empty(models.Residency());
+        Assert.Equal(devices.Processor.LimitBytes, devices.Processor.FreeBytes);
+    }
+
+    [Fact]
     public async Task External_SealsTheFiles_RunsTheServerOnThem_AndLetsThemGo()
     {
         Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(path => File.Exists(Path.Combine(path, "node"))), "Node.js is not installed.");
@@ -104,6 +133,13 @@ public sealed class ModelLoaderTests : IAsyncLifetime
 
         Assert.All(await _tier.ListAsync(Token), blob => Assert.Equal(0, blob.Leases));
         Assert.Empty(Directory.GetDirectories(node.EnginesFolder));
+    }
+
+    private static byte[] WithNan(ReadOnlyMemory<byte> bytes)
+    {
+        var copy = bytes.ToArray();
+        (copy[10], copy[11]) = (0xC0, 0x7F);
+        return copy;
     }
 
     [Fact]

@@ -7,9 +7,14 @@ namespace Platform.DataPlane.DeviceMemory.Host;
 public sealed class HostAccelerator : IAccelerator
 {
     private readonly HostAcceleratorOptions _options;
+    private readonly Lock _gate = new();
+
+    /// <summary>Memory of freed buffers, the latest last.</summary>
+    private readonly List<AlignedMemory> _kept = [];
     private long _allocated;
     private long _copies;
     private long _copiedBytes;
+    private bool _disposed;
 
     /// <summary>Opens it.</summary>
     public HostAccelerator(HostAcceleratorOptions? options = null)
@@ -42,7 +47,7 @@ public sealed class HostAccelerator : IAccelerator
         {
             try
             {
-                return new Buffer(this, new AlignedMemory(lengthBytes), lengthBytes);
+                return new Buffer(this, TakeKept(lengthBytes) ?? new AlignedMemory(lengthBytes), lengthBytes);
             }
             catch (OutOfMemoryException)
             {
@@ -69,7 +74,54 @@ public sealed class HostAccelerator : IAccelerator
     /// <inheritdoc/>
     public void Dispose()
     {
-        // Its buffers and streams are what holds memory and threads.
+        lock (_gate)
+        {
+            _disposed = true;
+            _kept.ForEach(static memory => memory.Dispose());
+            _kept.Clear();
+        }
+    }
+
+    /// <summary>Memory of a freed buffer that fits without much waste; and lets go of so much of the rest that all of it together stays within the capacity.</summary>
+    private AlignedMemory? TakeKept(long lengthBytes)
+    {
+        lock (_gate)
+        {
+            var index = _kept.FindLastIndex(memory => memory.LengthBytes >= lengthBytes && memory.LengthBytes <= AlignedMemory.RoundUp(lengthBytes + (lengthBytes / 4)));
+            var found = index < 0 ? null : _kept[index];
+            if (found is not null)
+            {
+                _kept.RemoveAt(index);
+            }
+
+            Trim(Math.Min(_options.KeptBytes, _options.CapacityBytes - AllocatedBytes));
+            return found;
+        }
+    }
+
+    private void Keep(AlignedMemory memory)
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                memory.Dispose();
+                return;
+            }
+
+            _kept.Add(memory);
+            Trim(Math.Min(_options.KeptBytes, _options.CapacityBytes - AllocatedBytes));
+        }
+    }
+
+    /// <summary>Called under the gate.</summary>
+    private void Trim(long limitBytes)
+    {
+        while (_kept.Count > 0 && _kept.Sum(static memory => memory.LengthBytes) > limitBytes)
+        {
+            _kept[0].Dispose();
+            _kept.RemoveAt(0);
+        }
     }
 
     private void Count(int bytes)
@@ -90,8 +142,8 @@ public sealed class HostAccelerator : IAccelerator
         {
             if (Interlocked.Exchange(ref _disposed, 1) == 0)
             {
-                memory.Dispose();
                 Interlocked.Add(ref owner._allocated, -lengthBytes);
+                owner.Keep(memory);
             }
         }
     }

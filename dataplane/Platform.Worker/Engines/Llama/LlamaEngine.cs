@@ -121,6 +121,19 @@ internal sealed class LlamaEngine : IAsyncDisposable
         return EnumerateAsync(Admit(new Generation(request, prompt, request.MaxTokens ?? room, _tokenizer, _endTokens)), cancellationToken);
     }
 
+    /// <summary>Takes one token through the whole model: a NaN or an infinity in any matrix is found by that, and named, before a caller meets it. May be called while weights are still arriving.</summary>
+    /// <remarks>Rows of an embedding table that is not the output head as well are looked at only when their token is used.</remarks>
+    /// <exception cref="EngineException">The weights have numbers that are not finite; code <see cref="ErrorCodes.ModelInvalid"/>.</exception>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        var probe = new Generation(new GenerationRequest { Prompt = "", MaxTokens = 1 }, [0], 1, _tokenizer, _endTokens);
+        await foreach (var _ in EnumerateAsync(Admit(probe), cancellationToken))
+        {
+            // Nobody asked for this one.
+            Interlocked.Decrement(ref _tokensMade);
+        }
+    }
+
     /// <summary>Stops the engine's thread, fails what still runs, and lets go of the tensors.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -289,7 +302,7 @@ internal sealed class LlamaEngine : IAsyncDisposable
         Interlocked.Add(ref _tokensMade, finishing.Count);
     }
 
-    /// <summary>A NaN anywhere in the weights ends up here; scanning them all at load would cost a pass over the model.</summary>
+    /// <summary>A NaN anywhere in the weights ends up here: at the latest in the first text, with <see cref="CheckAsync"/> at load.</summary>
     private void CheckFinite(ReadOnlySpan<float> logits)
     {
         var sum = 0f;

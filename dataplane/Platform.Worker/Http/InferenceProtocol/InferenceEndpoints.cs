@@ -181,7 +181,7 @@ internal sealed class InferenceEndpoints(
     {
         metrics.FirstToken(lease.Staged + lease.Loading + firstToken, lease.Staged + lease.Loading > TimeSpan.Zero);
         var headers = context.Response.Headers;
-        headers[ServerTiming.Header] = ServerTiming.Format([new(ServerTiming.Staged, lease.Staged), new(ServerTiming.Loaded, lease.Loading), new(ServerTiming.FirstToken, firstToken)]);
+        headers[ServerTiming.Header] = CallTiming.Of(lease, firstToken);
         headers[Routes.ObjectStoreBytesHeader] = lease.ObjectStoreBytes.ToString(CultureInfo.InvariantCulture);
         headers[Routes.NvmeBytesHeader] = lease.NvmeBytes.ToString(CultureInfo.InvariantCulture);
         headers[Routes.WorkerHeader] = node.Name;

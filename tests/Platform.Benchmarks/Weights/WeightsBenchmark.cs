@@ -1,0 +1,53 @@
+using System.Globalization;
+using Platform.Benchmarks.Tier;
+
+namespace Platform.Benchmarks.Weights;
+
+/// <summary>Suite <c>weights</c>: a model from object storage, NVMe and host memory to a first token, beside the limits of the same machine in the same run (A B B A).</summary>
+/// <remarks><c>weights [--json] [--only R14,R16] [--pairs N] [--folder PATH]</c>. The model is a random bf16 Llama of 117 M parameters; the device is host memory unless a line says otherwise.</remarks>
+internal static class WeightsBenchmark
+{
+    private static readonly (string[] Ids, Func<WeightsRun, IAsyncEnumerable<Ratio>> Run)[] _suites =
+    [
+        (["R14", "R15", "R18"], LoadSuite.RunAsync),
+        (["R16"], WakeSuite.RunAsync),
+        (["R40"], CudaSuite.RunAsync),
+        (["R17"], NetworkSuite.RunAsync),
+        (["R22"], PredictionSuite.RunAsync),
+        (["R20", "R21"], StartSuite.RunAsync),
+    ];
+
+    internal static async Task<int> RunAsync(string[] args)
+    {
+        var only = (Option(args, "--only") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (only.Except(_suites.SelectMany(suite => suite.Ids)).ToList() is { Count: > 0 } unknown)
+        {
+            await Console.Error.WriteLineAsync($"No ratio is called {string.Join(", ", unknown)}; there are {string.Join(", ", _suites.SelectMany(suite => suite.Ids))}.");
+            return 64;
+        }
+
+        var folder = Path.Combine(Option(args, "--folder") ?? Path.GetTempPath(), $"platform-weights-bench-{Environment.ProcessId}");
+        var pairs = Option(args, "--pairs") is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : 11;
+        Directory.CreateDirectory(folder);
+        try
+        {
+            var run = await WeightsRun.PrepareAsync(folder, pairs);
+            await Console.Error.WriteLineAsync($"{run.Files.Files.Sum(file => file.LengthBytes) / 1e6:0} MB, {Environment.ProcessorCount} CPUs, peer: {RawDisk.Name}");
+            foreach (var suite in _suites.Where(suite => only.Length == 0 || suite.Ids.Intersect(only).Any()))
+            {
+                await foreach (var ratio in suite.Run(run))
+                {
+                    Console.WriteLine(args.Contains("--json") ? ratio.ToJson() : ratio.ToString());
+                }
+            }
+
+            return 0;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+}
