@@ -7,9 +7,6 @@ namespace Platform.Local.FunctionsHost.Timers;
 /// <summary>Runs one timer-triggered function. A failure does not stop the schedule; runs never overlap; a run missed while the host was down is made up for once.</summary>
 internal sealed class TimerListener
 {
-    /// <summary>Longest sleep, so that a change of the clock is noticed within it.</summary>
-    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(30);
-
     private readonly FunctionDefinition _function;
     private readonly Func<DateTimeOffset, DateTimeOffset?> _next;
     private readonly FunctionInvoker _invoker;
@@ -48,7 +45,7 @@ internal sealed class TimerListener
             while (_next(_time.GetUtcNow()) is { } next)
             {
                 Keep(next);
-                if (await SleepAsync(next, stopping))
+                if (await ScheduleWait.UntilAsync(next, _time, stopping))
                 {
                     await FireAsync(_file?.Read(), isPastDue: false, abort);
                 }
@@ -83,25 +80,6 @@ internal sealed class TimerListener
         var first = _next(_time.GetUtcNow());
         var second = first is { } start ? _next(start) : null;
         return second is null || second - first >= TimeSpan.FromMinutes(1);
-    }
-
-    /// <summary>True when <paramref name="next"/> has come; false if the clock was set back in the meantime, so that it must be computed anew.</summary>
-    private async Task<bool> SleepAsync(DateTimeOffset next, CancellationToken stopping)
-    {
-        var left = next - _time.GetUtcNow();
-        while (left > TimeSpan.Zero)
-        {
-            await Task.Delay(left < LongestSleep ? left : LongestSleep, _time, stopping);
-            var now = next - _time.GetUtcNow();
-            if (now > left)
-            {
-                return false;
-            }
-
-            left = now;
-        }
-
-        return true;
     }
 
     private async Task FireAsync(TimerStatus? status, bool isPastDue, CancellationToken abort)
