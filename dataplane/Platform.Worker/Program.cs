@@ -61,6 +61,7 @@ builder.Services.AddSingleton<InferenceEndpoints>();
 builder.Services.AddSingleton<ILeaseReporter, ActorLeaseReporter>();
 builder.Services.AddSingleton<IJobHandler, BatchInferHandler>();
 builder.Services.AddSingleton<IJobHandler, ExecHandler>();
+builder.Services.AddSingleton<IJobHandler, TrainHandler>();
 builder.Services.AddSingleton<NodeResources>();
 builder.Services.AddSingleton<JobPrefetch>();
 builder.Services.AddSingleton<AttemptLogs>();

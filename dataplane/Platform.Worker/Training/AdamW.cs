@@ -13,6 +13,16 @@ internal sealed class AdamW(TrainingShape shape, Parameters weights)
     private readonly Parameters _second = new(shape);
     private int _step;
 
+    /// <summary>Steps taken; set when a saved state is taken up.</summary>
+    public int StepsDone
+    {
+        get => _step;
+        set => _step = value;
+    }
+
+    /// <summary>Both moments of every parameter: with the steps, all of the optimizer's state.</summary>
+    public IEnumerable<Parameter> Moments => _first.All.Concat(_second.All);
+
     /// <summary>Takes one step against the gradient.</summary>
     /// <returns>The gradient's norm before clipping.</returns>
     public double Step(Parameters gradients, double learningRate)

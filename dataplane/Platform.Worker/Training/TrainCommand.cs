@@ -94,7 +94,7 @@ internal static class TrainCommand
 
         var trainer = new Trainer(options, TimeProvider.System);
         Say($"{trainer.Weights.Count} parameters, {options.Steps} steps of {options.Batch} x {options.SequenceLength} tokens");
-        var result = trainer.Run(tokens, progress => Say(string.Create(CultureInfo.InvariantCulture, $"step {progress.Step,5}  loss {progress.Loss:0.0000}  {progress.TokensPerSecond,7:0} tokens/s  rate {progress.LearningRate:0.00000}  gradient {progress.GradientNorm:0.00}")), cancellationToken);
+        var result = trainer.Run(tokens, progress => Say(string.Create(CultureInfo.InvariantCulture, $"step {progress.Step,5}  loss {progress.Loss:0.0000}  {progress.TokensPerSecond,7:0} tokens/s  rate {progress.LearningRate:0.00000}  gradient {progress.GradientNorm:0.00}")), cancellationToken: cancellationToken);
 
         output.Create();
         await File.WriteAllBytesAsync(Path.Combine(output.FullName, "config.json"), ModelFiles.Config(options.Shape, vocabulary.EndOfTextId), cancellationToken);

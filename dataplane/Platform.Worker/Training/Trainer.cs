@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
 namespace Platform.Worker.Training;
 
 /// <summary>Trains a small decoder from nothing, on the processor: the reference for what the engine computes, and the maker of the demo model.</summary>
@@ -11,6 +14,7 @@ internal sealed class Trainer
     private readonly TrainingPass[] _passes;
     private readonly AdamW _optimizer;
     private readonly int _length;
+    private int _done;
 
     public Trainer(TrainingOptions options, TimeProvider clock)
     {
@@ -40,8 +44,9 @@ internal sealed class Trainer
     /// <summary>Trains on a stream of tokens.</summary>
     /// <param name="tokens">The text; longer than one sequence.</param>
     /// <param name="report">Called now and then, on this thread.</param>
+    /// <param name="stepped">Called after every step with its number, on this thread; the state may be saved in it.</param>
     /// <param name="cancellationToken">Gives up between two steps.</param>
-    public TrainingResult Run(IReadOnlyList<int> tokens, Action<TrainingProgress> report, CancellationToken cancellationToken = default)
+    public TrainingResult Run(IReadOnlyList<int> tokens, Action<TrainingProgress> report, Action<int>? stepped = null, CancellationToken cancellationToken = default)
     {
         var text = tokens.ToArray();
         var held = (int)(text.Length * _options.HeldBack);
@@ -55,11 +60,20 @@ internal sealed class Trainer
         var start = _clock.GetTimestamp();
         var (reportedAt, reportedStep) = (start, 0);
         var last = new List<double>();
-        for (var step = 1; step <= _options.Steps; step++)
+        for (var draw = 0L; draw < (long)_done * _options.Batch; draw++)
+        {
+            // The sequences of the steps that a saved state has behind it: the next ones are those of an unbroken run.
+            _random.Next(training.Length - _length);
+        }
+
+        reportedStep = _done;
+        for (var step = _done + 1; step <= _options.Steps; step++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var rate = LearningRateAt(step);
             var (loss, norm) = Step(training, rate);
+            _done = step;
+            stepped?.Invoke(step);
             if (step > _options.Steps * 0.95)
             {
                 last.Add(loss);
@@ -75,6 +89,36 @@ internal sealed class Trainer
 
         return new TrainingResult(_weights, last.Count == 0 ? double.NaN : last.Average(), held == 0 ? null : Evaluate(text.AsSpan(text.Length - held)), (long)_options.Steps * _options.Batch * _length, _clock.GetElapsedTime(start));
     }
+
+    /// <summary>Writes all that a later run needs to go on: steps done, parameters, moments of the optimizer.</summary>
+    public void Save(Stream stream)
+    {
+        using var writer = new BinaryWriter(stream, System.Text.Encoding.UTF8, leaveOpen: true);
+        writer.Write(_done);
+        foreach (var parameter in State())
+        {
+            writer.Write(MemoryMarshal.AsBytes(parameter.Values.Span));
+        }
+    }
+
+    /// <summary>Takes a state that <see cref="Save"/> wrote with the same options. <see cref="Run"/> goes on after its last step and comes to the same model as an unbroken run.</summary>
+    /// <returns>Steps done.</returns>
+    /// <exception cref="EndOfStreamException">It is shorter than these options need.</exception>
+    public int Restore(Stream stream)
+    {
+        Span<byte> step = stackalloc byte[sizeof(int)];
+        stream.ReadExactly(step);
+        foreach (var parameter in State())
+        {
+            stream.ReadExactly(MemoryMarshal.AsBytes(parameter.Values.Span));
+        }
+
+        _done = BinaryPrimitives.ReadInt32LittleEndian(step);
+        _optimizer.StepsDone = _done;
+        return _done;
+    }
+
+    private IEnumerable<Parameter> State() => _weights.All.Concat(_optimizer.Moments);
 
     /// <summary>Mean loss over a text, cut into sequences; nats per token.</summary>
     public double Evaluate(ReadOnlySpan<int> tokens)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Platform.Jobs;
 using Spectre.Console;
 
@@ -15,10 +16,53 @@ internal static class JobView
             console.MarkupLineInterpolated($"{result.Items} results, {result.Tokens} tokens: {result.Key}");
         }
 
+        if (job.Array is { } array)
+        {
+            console.MarkupLineInterpolated($"{array.Size} indexes: {array.Submitted} submitted, {array.Succeeded} succeeded, {array.Failed} failed{(array.FailedIndexes.Count > 0 ? $" ({string.Join(", ", array.FailedIndexes)})" : "")}, {array.Cancelled} cancelled. Each is the job {job.Id}-INDEX.");
+        }
+
+        if (job.Webhook is { } webhook)
+        {
+            console.MarkupLineInterpolated($"Webhook: {(webhook.DeliveredAt is { } at ? $"delivered {at:u}" : webhook.NextAt is { } next ? $"tried again {next:u}" : "given up")} after {webhook.Tries} try(s). {webhook.LastError}");
+        }
+
+        if (job.ExpiresAt is { } expires)
+        {
+            console.MarkupLineInterpolated($"Everything about it is removed {expires:u}.");
+        }
+
         if (job.Failure is { } failure)
         {
             console.MarkupLineInterpolated($"[red]{failure.Message}[/] ({failure.Code})");
         }
+    }
+
+    /// <summary>Writes a job to standard output, for people or as JSON.</summary>
+    /// <returns>The exit code: failed if the job has ended without success.</returns>
+    public static int WriteAs(JobStatus job, bool json)
+    {
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(job, JobsJson.Default.JobStatus));
+        }
+        else
+        {
+            Write(job, AnsiConsole.Console);
+        }
+
+        return JobTransitions.IsTerminal(job.State) && job.State != JobState.Succeeded ? ExitCodes.Failed : ExitCodes.Done;
+    }
+
+    /// <summary>Rows of a listing as a table.</summary>
+    public static Table Rows(IEnumerable<JobSummary> jobs)
+    {
+        var table = new Table().RoundedBorder().AddColumns("job", "kind", "state", "attempts", "submitted");
+        foreach (var job in jobs)
+        {
+            table.AddRow(job.Id, job.Kind, job.State.ToString(), job.Attempts.ToString(), Quantity.Ago(job.SubmittedAt, TimeProvider.System));
+        }
+
+        return table;
     }
 
     /// <summary>The attempts as a table, times in seconds after the submission.</summary>

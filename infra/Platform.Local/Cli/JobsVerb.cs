@@ -1,43 +1,67 @@
 using System.CommandLine;
 using System.Text.Json;
 using Platform.Jobs;
+using Platform.Jobs.Schemas;
 using Spectre.Console;
 
 namespace Platform.Local.Cli;
 
-/// <summary><c>platform jobs</c>: submit, list, look at, read the log of, and cancel jobs.</summary>
+/// <summary><c>platform jobs</c>: submit, list, look at, read the log of, cancel and repeat jobs.</summary>
 internal static class JobsVerb
 {
-    public static Command Create() => new("jobs", "Submit jobs and follow them.") { JobsSubmitVerb.Create(), List(), Get(), Logs(), Cancel() };
+    private const int StandardRows = 50;
+
+    public static Command Create() => new("jobs", "Submit jobs and follow them.") { JobsSubmitVerb.Create(), List(), Get(), Logs(), Cancel(), JobsDeadLettersVerb.CreateRetry(), JobsDeadLettersVerb.Create(), Schema() };
 
     private static Command List()
     {
         var state = new Option<JobState?>("--state") { Description = "Only jobs in this state" };
-        var limit = new Option<int?>("--limit") { Description = "Rows at most (default 50)" };
+        var kind = new Option<string?>("--kind") { Description = "Only jobs of this kind" };
+        var label = new Option<string[]>("--label", "-l") { Description = "Only jobs with this label, name=value; may be there more than once" };
+        var since = new Option<DateTimeOffset?>("--since") { Description = "Only jobs submitted at this time or later" };
+        var limit = new Option<int>("--limit") { Description = "Rows at most", DefaultValueFactory = _ => StandardRows };
         var after = new Option<string?>("--after") { Description = "Go on after the row that the last page named as next" };
-        var verb = ExampleHelp.Add(new Command("ls", "List jobs, newest first.") { state, limit, after, CommonOptions.Json }, "platform jobs ls --state Running");
+        var verb = ExampleHelp.Add(new Command("ls", "List jobs, newest first.") { state, kind, label, since, limit, after, CommonOptions.Json }, "platform jobs ls --state Running --label tenant=blue");
         verb.SetAction(async (command, cancellationToken) =>
         {
             using var client = CommonOptions.Connect(command);
-            var list = await client.ListJobsAsync(command.GetValue(after), command.GetValue(limit), command.GetValue(state)?.ToString(), cancellationToken);
+            var list = await client.ListJobsAsync(
+                new JobListRequest(command.GetValue(after), command.GetValue(limit), command.GetValue(state))
+                {
+                    Kind = command.GetValue(kind),
+                    Since = command.GetValue(since),
+                    Labels = LabelsOf(command.GetValue(label)),
+                },
+                cancellationToken);
             if (command.GetValue(CommonOptions.Json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(list, JobsJson.Default.JobList));
                 return ExitCodes.Done;
             }
 
-            var table = new Table().RoundedBorder().AddColumns("job", "kind", "state", "attempts", "submitted");
-            foreach (var job in list.Jobs)
-            {
-                table.AddRow(job.Id, job.Kind, job.State.ToString(), job.Attempts.ToString(), Quantity.Ago(job.SubmittedAt, TimeProvider.System));
-            }
-
-            AnsiConsole.Write(table);
+            AnsiConsole.Write(JobView.Rows(list.Jobs));
             if (list.Next is { } next)
             {
                 AnsiConsole.MarkupLineInterpolated($"More: --after {next}");
             }
 
+            return ExitCodes.Done;
+        });
+        return verb;
+    }
+
+    private static Dictionary<string, string> LabelsOf(string[]? labels) => (labels ?? []).ToDictionary(
+        label => label.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? label[..at] : throw new PlatformException($"'{label}' is not a label; expected name=value.", ExitCodes.Usage),
+        label => label[(label.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+
+    private static Command Schema()
+    {
+        var openApi = new Option<bool>("--openapi") { Description = "Print the OpenAPI 3.1 document of the platform instead" };
+        var verb = ExampleHelp.Add(new Command("schema", "Print the JSON schema of a job spec. Needs no platform.") { openApi }, "platform jobs schema > job.schema.json");
+        verb.SetAction(command =>
+        {
+            var document = command.GetValue(openApi) ? OpenApiDocument.Create() : JobSchemas.JobSpec();
+            Console.WriteLine(document.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
             return ExitCodes.Done;
         });
         return verb;
@@ -69,10 +93,17 @@ internal static class JobsVerb
     {
         var id = IdArgument();
         var attempt = new Option<int?>("--attempt") { Description = "Which attempt (default: the latest)" };
-        var verb = ExampleHelp.Add(new Command("logs", "Print the log of a job's attempt.") { id, attempt }, "platform jobs logs job-0198f3b2a7c07000a1b2 --attempt 1");
+        var follow = new Option<bool>("--follow", "-f") { Description = "Go on as lines come, over all attempts, to the end of the job" };
+        var verb = ExampleHelp.Add(new Command("logs", "Print the log of a job's attempt.") { id, attempt, follow }, "platform jobs logs job-0198f3b2a7c07000a1b2 --attempt 1", "platform jobs logs job-0198f3b2a7c07000a1b2 -f");
         verb.SetAction(async (command, cancellationToken) =>
         {
             using var client = CommonOptions.Connect(command);
+            if (command.GetValue(follow))
+            {
+                await JobLogFollower.FollowAsync(client, command.GetValue(id)!, Console.Out, cancellationToken);
+                return ExitCodes.Done;
+            }
+
             Console.Write(await client.GetJobLogAsync(command.GetValue(id)!, command.GetValue(attempt), cancellationToken));
             return ExitCodes.Done;
         });

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
@@ -36,10 +37,40 @@ internal sealed class PlatformClient : IDisposable
 
     public Task WarmModelAsync(string model, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, $"api/models/{Segment(model)}/warm", null, cancellationToken);
 
-    public Task<JobList> ListJobsAsync(string? after, int? limit, string? state, CancellationToken cancellationToken)
+    public Task<JobList> ListJobsAsync(JobListRequest request, CancellationToken cancellationToken)
     {
-        var query = string.Join('&', new[] { ("after", after), ("limit", limit?.ToString()), ("state", state) }.Where(pair => pair.Item2 is not null).Select(pair => $"{pair.Item1}={Uri.EscapeDataString(pair.Item2!)}"));
-        return GetAsync("api/jobs" + (query.Length == 0 ? "" : "?" + query), JobsJson.Default.JobList, cancellationToken);
+        (string Name, string? Value)[] filters =
+        [
+            ("after", request.After), ("limit", request.Limit.ToString(CultureInfo.InvariantCulture)), ("state", request.State?.ToString()), ("kind", request.Kind), ("since", request.Since?.ToString("O", CultureInfo.InvariantCulture)),
+            .. (request.Labels ?? new Dictionary<string, string>()).Select(label => ("label", (string?)$"{label.Key}={label.Value}")),
+        ];
+        return GetAsync("api/jobs?" + string.Join('&', filters.Where(filter => filter.Value is not null).Select(filter => $"{filter.Name}={Uri.EscapeDataString(filter.Value!)}")), JobsJson.Default.JobList, cancellationToken);
+    }
+
+    public Task<UsageTable> GetUsageAsync(string by, DateTimeOffset? since, CancellationToken cancellationToken) =>
+        GetAsync($"api/usage?by={Uri.EscapeDataString(by)}{(since is { } moment ? $"&since={Uri.EscapeDataString(moment.ToString("O", CultureInfo.InvariantCulture))}" : "")}", JobsJson.Default.UsageTable, cancellationToken);
+
+    public async Task<JobStatus> RetryJobAsync(string id, CancellationToken cancellationToken)
+    {
+        using var answer = await CallAsync(new HttpRequestMessage(HttpMethod.Post, $"api/jobs/{Segment(id)}/retry"), cancellationToken);
+        return await answer.Content.ReadFromJsonAsync(JobsJson.Default.JobStatus, cancellationToken) ?? throw new PlatformException("The platform answered a repetition with an empty body.");
+    }
+
+    /// <summary>The job's log as events, after the one with the id <paramref name="last"/>.</summary>
+    public async IAsyncEnumerable<SseItem<string>> FollowJobLogAsync(string id, string? last, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"api/jobs/{Segment(id)}/logs?follow=true");
+        if (last is not null)
+        {
+            request.Headers.Add("Last-Event-ID", last);
+        }
+
+        using var answer = await CallAsync(request, cancellationToken);
+        await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        await foreach (var item in SseParser.Create(body).EnumerateAsync(cancellationToken))
+        {
+            yield return item;
+        }
     }
 
     public Task<JobStatus> GetJobAsync(string id, CancellationToken cancellationToken) => GetAsync($"api/jobs/{Segment(id)}", JobsJson.Default.JobStatus, cancellationToken);

@@ -19,7 +19,7 @@ internal static class RootVerb
         var root = new RootCommand(Description)
         {
             UpVerb.Create(), DemoVerb.Create(), StatusVerb.Create(), ModelsVerb.Create(), InferVerb.Create(),
-            JobsVerb.Create(), TierVerb.Create(), QueueVerb.Create(), SidecarVerb.Create(), HostVerb.Create(),
+            JobsVerb.Create(), UsageVerb.Create(), TierVerb.Create(), QueueVerb.Create(), SidecarVerb.Create(), HostVerb.Create(),
         };
         root.Options.Add(CommonOptions.Home);
         root.Options.Add(CommonOptions.Url);

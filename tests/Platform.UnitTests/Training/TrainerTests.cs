@@ -78,7 +78,7 @@ public sealed class TrainerTests
         var vocabulary = BpeTrainer.Train(Text, 280);
         var tokens = TokenizerFile.Parse(ModelFiles.Tokenizer(vocabulary)).Encode(Text);
         var options = new TrainingOptions { Shape = ShapeFor(vocabulary), Steps = steps, Batch = 4, SequenceLength = 32, LearningRate = 1e-2, Seed = seed, Threads = threads };
-        return (vocabulary, new Trainer(options, TimeProvider.System).Run(tokens, _ => { }, TestContext.Current.CancellationToken));
+        return (vocabulary, new Trainer(options, TimeProvider.System).Run(tokens, _ => { }, cancellationToken: TestContext.Current.CancellationToken));
     }
 
     private static uint[] Bits(TrainingResult result) => [.. result.Weights.All.SelectMany(parameter => parameter.Values.Span.ToArray()).Select(BitConverter.SingleToUInt32Bits)];

@@ -1,0 +1,43 @@
+using System.Text.Json;
+using Platform.Functions.Http;
+using Platform.Jobs;
+using Platform.Local.Cli;
+
+namespace Platform.UnitTests.Cli;
+
+public sealed class JobSpecFileTests
+{
+    [Fact]
+    public void Parse_YamlAndJsonOfTheSameSpec_AreTheSame()
+    {
+        const string Yaml = """
+            kind: exec
+            command: [sh, -c, "echo {index}", '5', no]
+            labels: { tenant: blue, version: "1.0" }
+            resources:
+              cpu: 0.5
+              memoryBytes: 1073741824
+            array: { size: 3, parallelism: 2 }
+            retry: { finalExitCodes: [2, 3] }
+            ttlSeconds: ~
+            """;
+        const string Json = """
+            {"kind":"exec","command":["sh","-c","echo {index}","5","no"],"labels":{"tenant":"blue","version":"1.0"},"resources":{"cpu":0.5,"memoryBytes":1073741824},
+             "array":{"size":3,"parallelism":2},"retry":{"finalExitCodes":[2,3]}}
+            """;
+
+        Assert.Equal(Text(JobSpecFile.Parse(Json, isYaml: false)), Text(JobSpecFile.Parse(Yaml, isYaml: true)));
+        Assert.Empty(JobSpecValidation.Validate(JobSpecFile.Parse(Yaml, isYaml: true)!));
+    }
+
+    [Theory]
+    [InlineData("a-job", "a-job-retry-1")]
+    [InlineData("a-job-retry-1", "a-job-retry-2")]
+    [InlineData("a-job-retry-9", "a-job-retry-10")]
+    public void RetryId_OfAJob_IsTheNext(string id, string next) => Assert.Equal(next, RetryJobFunction.NextId(id));
+
+    [Fact]
+    public void RetryId_OfTheLongestId_IsStillAnId() => Assert.True(Names.IsJobId(RetryJobFunction.NextId(new string('a', 64))));
+
+    private static string Text(JobSpec? spec) => JsonSerializer.Serialize(spec!, JobsJson.Default.JobSpec);
+}
