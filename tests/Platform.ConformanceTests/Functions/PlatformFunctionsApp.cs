@@ -54,8 +54,8 @@ public abstract class PlatformFunctionsApp : IAsyncLifetime
         {
             ["DAPR_HTTP_PORT"] = Sidecar.Port.ToString(),
             ["APP_ID"] = AppIds.Functions,
-            ["Router__ControlPatience"] = "00:00:00.300",
-            ["Router__WorkerPatience"] = "00:00:00.300",
+            ["Router__ControlPatience"] = "00:00:03",
+            ["Router__WorkerPatience"] = "00:00:03",
         };
         foreach (var (name, value) in settings)
         {

@@ -246,6 +246,28 @@ public sealed class NvmeTierTests : IDisposable
     }
 
     [Fact]
+    public async Task Verify_WhileADamagedChunkIsWrittenAnew_WaitsForIt()
+    {
+        _storage.With("k", Pattern.Bytes(2 * Chunk));
+        using var write = new ManualResetEventSlim(true);
+        await using var tier = await NvmeTier.OpenAsync(
+            Options() with { FaultPoint = at => { if (at == "blob.write") { write.Wait(Token); } } },
+            NullLogger.Instance,
+            Token);
+        await using var lease = await tier.OpenAsync(Source("k"), Token);
+        await lease.FillAsync(cancellationToken: Token);
+        Damage(lease.FilePath, 5);
+        write.Reset();
+        await ReadAll(lease);
+
+        var verifying = Collect(tier.VerifyAsync(Token));
+        Assert.False(verifying.IsCompleted);
+        write.Set();
+
+        Assert.Empty(await verifying);
+    }
+
+    [Fact]
     public async Task Read_DamagedChunkAndNoSource_IsReportedWithFileAndOffset()
     {
         _storage.With("k", Pattern.Bytes(3 * Chunk));

@@ -101,7 +101,7 @@ internal sealed class Blob : IBudgetItem, IDisposable
 
     /// <summary>Compares every chunk with its checksum.</summary>
     /// <returns>Chunks that differ, or cannot be read.</returns>
-    public Task<IReadOnlyList<ChunkDamage>> VerifyAsync(CancellationToken cancellationToken) => _reader.VerifyAsync(cancellationToken);
+    public Task<IReadOnlyList<ChunkDamage>> VerifyAsync(CancellationToken cancellationToken) => _reader.VerifyAsync(_fetcher, cancellationToken);
 
     /// <summary>Fetches a damaged chunk again.</summary>
     /// <exception cref="StorageException">It cannot be fetched, or the object is not what it was.</exception>

@@ -70,6 +70,22 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
         }
     }
 
+    /// <summary>Waits for a chunk that is on its way, however it ends.</summary>
+    public async Task SettleAsync(int index, CancellationToken cancellationToken)
+    {
+        ChunkFlight? flight;
+        lock (_chunks.Gate)
+        {
+            _flights.TryGetValue(index, out flight);
+        }
+
+        if (flight is not null)
+        {
+            await flight.Landed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
     /// <summary>Waits for chunks that are on their way.</summary>
     public async Task QuiesceAsync()
     {

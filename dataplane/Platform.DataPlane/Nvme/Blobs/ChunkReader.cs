@@ -46,13 +46,16 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
     }
 
     /// <summary>Compares every chunk with its checksum.</summary>
+    /// <param name="fetcher">Its flights are waited for: a damaged chunk that somebody has just read is on its way back.</param>
+    /// <param name="cancellationToken">Stops between chunks.</param>
     /// <returns>Chunks that differ, or cannot be read.</returns>
-    public async Task<IReadOnlyList<ChunkDamage>> VerifyAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ChunkDamage>> VerifyAsync(ChunkFetcher fetcher, CancellationToken cancellationToken)
     {
         var damaged = new List<ChunkDamage>();
         for (var index = 0; index < _chunks.Count; index++)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            await fetcher.SettleAsync(index, cancellationToken);
             lock (_chunks.Gate)
             {
                 if (_chunks.IsAbsent(index))
