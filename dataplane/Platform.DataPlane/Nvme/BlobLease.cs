@@ -107,10 +107,9 @@ public sealed class BlobLease : IAsyncDisposable
         {
             await Parallel.ForAsync(0, _blob.Layout.ChunkCount, new ParallelOptions { MaxDegreeOfParallelism = depth, CancellationToken = cancellationToken }, async (index, token) =>
                 await _blob.EnsureAsync(index, _source?.Storage, token));
-            _blob.Recorder.SealIfWhole();
         }
 
-        await _blob.Recorder.Sealed.WaitAsync(cancellationToken);
+        await _blob.Recorder.SealIfWhole().WaitAsync(cancellationToken);
     }
 
     /// <summary>Lets the blob go.</summary>

@@ -32,6 +32,9 @@ internal static partial class NvmeLog
     [LoggerMessage(3009, LogLevel.Error, "The catalog of the tier is damaged: {Message} {Salvaged} of its records before the damage are kept; the damaged catalog is at {Path}. Blobs without a record are moved to {Lost}: they are fetched again when asked for, and what was an only copy can be looked for there.")]
     public static partial void CatalogDamaged(ILogger logger, string message, int salvaged, string path, string lost);
 
+    [LoggerMessage(3012, LogLevel.Warning, "{Path} of the removed blob {Key} could not be deleted; it stays counted, and is tried again when room is needed: {Message}")]
+    public static partial void NotDeleted(ILogger logger, string path, string key, string message);
+
     [LoggerMessage(3006, LogLevel.Warning, "Blob {Key} is dropped: {Reason}")]
     public static partial void Dropped(ILogger logger, string key, string reason);
 }

@@ -12,7 +12,7 @@ internal sealed class BlobRecorder
     private readonly TierEnvironment _tier;
     private readonly Blob _blob;
     private readonly List<int> _unrecorded = [];
-    private readonly TaskCompletionSource _sealed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _sealed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _recording = Task.CompletedTask;
     private bool _recordingRuns;
 
@@ -28,6 +28,8 @@ internal sealed class BlobRecorder
 
     /// <summary>Completes when the blob is whole and its record says so.</summary>
     public Task Sealed => _sealed.Task;
+
+    private bool NeedsSeal => _blob.Chunks.IsWhole && _blob.Record.Crcs is null;
 
     private bool IsDue => _blob.Chunks.IsWhole || _blob.Chunks.OnTheirWay == 0 || (long)_unrecorded.Count * _blob.Layout.ChunkBytes >= RecordBytes;
 
@@ -47,23 +49,19 @@ internal sealed class BlobRecorder
     /// <summary>Starts to record if it is worth a sync: enough has landed, or nothing more is on its way. Under the chunks' gate.</summary>
     public void Settle() => StartIfDue(force: false);
 
-    /// <summary>Seals a blob whose chunks were all recorded before a restart, but not the seal.</summary>
-    public void SealIfWhole()
+    /// <summary>Seals a blob whose chunks are all here, if nobody does so already: they were recorded before a restart, or an earlier try failed.</summary>
+    /// <returns>Completes when the blob is sealed; fails if this try does.</returns>
+    public Task SealIfWhole()
     {
         lock (_blob.Chunks.Gate)
         {
-            if (_blob.Chunks.IsWhole && _blob.Record.Crcs is null && !_recordingRuns)
+            if (NeedsSeal && !_recordingRuns)
             {
                 _recordingRuns = true;
-                _recording = Task.Run(async () =>
-                {
-                    await SealAsync([]);
-                    lock (_blob.Chunks.Gate)
-                    {
-                        _recordingRuns = false;
-                    }
-                });
+                _recording = Task.Run(RecordAsync);
             }
+
+            return _sealed.Task;
         }
     }
 
@@ -128,7 +126,7 @@ internal sealed class BlobRecorder
             bool whole;
             lock (_blob.Chunks.Gate)
             {
-                if (_unrecorded.Count == 0 || !IsDue)
+                if (!NeedsSeal && (_unrecorded.Count == 0 || !IsDue))
                 {
                     _recordingRuns = false;
                     return;
@@ -154,13 +152,26 @@ internal sealed class BlobRecorder
             catch (Exception cause) when (cause is IOException or ObjectDisposedException)
             {
                 NvmeLog.ProgressNotRecorded(_tier.Logger, _blob.Key, cause.Message);
-                if (whole)
-                {
-                    _sealed.TrySetException(StorageException.From(cause, $"Blob '{_blob.Key}' cannot be sealed"));
-                    _ = _sealed.Task.Exception;
-                }
+                GiveUp(chunks, cause);
+                return;
             }
         }
+    }
+
+    /// <summary>Keeps what could not be recorded for the next try, which the next chunk or the next who wants the blob whole begins; tells those who waited for this one.</summary>
+    private void GiveUp(int[] chunks, Exception cause)
+    {
+        TaskCompletionSource waiting;
+        lock (_blob.Chunks.Gate)
+        {
+            _unrecorded.AddRange(chunks);
+            _recordingRuns = false;
+            waiting = _sealed;
+            _sealed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        waiting.TrySetException(StorageException.From(cause, $"Blob '{_blob.Key}' cannot be sealed"));
+        _ = waiting.Task.Exception;
     }
 
     private static byte[] CrcBytes(uint crc)

@@ -94,7 +94,7 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
     {
         try
         {
-            _file.Device.Fault(_isWrite ? _file.WritePoint : _file.ReadPoint);
+            PassFaultPoint();
             if (_isWrite)
             {
                 RandomAccess.Write(_file.Handle, new ReadOnlySpan<byte>(_memory + _doneBytes, _lengthBytes - _doneBytes), _offset + _doneBytes);
@@ -114,6 +114,24 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         }
 
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Lets a test fail the request here, or cut it.</summary>
+    private void PassFaultPoint()
+    {
+        try
+        {
+            _file.Device.Fault(_isWrite ? _file.WritePoint : _file.ReadPoint);
+        }
+        catch (PartialTransferException partial) when (!_isWrite)
+        {
+            Advance(RandomAccess.Read(_file.Handle, new Span<byte>(_memory, Math.Min(partial.Bytes, _lengthBytes)), _offset));
+        }
+        catch (PartialTransferException partial)
+        {
+            RandomAccess.Write(_file.Handle, new ReadOnlySpan<byte>(_memory, Math.Min(partial.Bytes, _lengthBytes)), _offset);
+            throw;
+        }
     }
 
     void IThreadPoolWorkItem.Execute()

@@ -30,6 +30,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
     /// <summary>Evicts until so many bytes of a class fit. With the turn.</summary>
     public async Task MakeRoomAsync(string key, TierClass tierClass, long neededBytes)
     {
+        removal.RetryDeletions();
         while (true)
         {
             Blob? victim;
@@ -104,7 +105,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
             throw StorageException.From(cause, $"Blob '{source.Key}' of {source.LengthBytes} bytes cannot be placed in the tier at '{tier.Options.Folder}' ({residents.UsedBytes} of {residents.LimitBytes} bytes used)");
         }
 
-        blob.Recorder.SealIfWhole();
+        _ = blob.Recorder.SealIfWhole();
         lock (residents.Gate)
         {
             residents.TryEnter(blob);

@@ -79,7 +79,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
             residents.Budget.Add(blob);
             blob.LastUsed = residents.Tick();
             residents.Take(record.Layout.AllocatedBytes);
-            blob.Recorder.SealIfWhole();
+            _ = blob.Recorder.SealIfWhole();
         }
 
         await tier.Catalog.CommitAsync(dropped);

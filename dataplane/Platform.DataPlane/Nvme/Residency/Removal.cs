@@ -91,22 +91,41 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
     /// <summary>Takes back a blob whose admission failed.</summary>
     public async Task UndoAdmissionAsync(Blob blob)
     {
-        blob.Dispose();
+        lock (residents.Gate)
+        {
+            blob.IsRemoved = true;
+            residents.Leaving.Add(blob);
+        }
+
+        DeleteFile(blob);
         try
         {
-            tier.Device.Fault("blob.delete");
-            File.Delete(blob.FilePath);
-            residents.GiveBack(blob.AllocatedBytes);
             await tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), null)]);
         }
         catch (IOException cause)
         {
-            // A file that could not be deleted stays counted; a record that could not be is dropped at the next open, which finds no file.
+            // A record that could not be deleted is dropped at the next open, which finds no file.
             NvmeLog.Dropped(tier.Logger, blob.Key, cause.Message);
         }
     }
 
-    /// <summary>Deletes the file of a blob that the catalog no longer has. One that cannot be deleted stays counted until the next open removes it.</summary>
+    /// <summary>Tries again to delete what could not be deleted before.</summary>
+    public void RetryDeletions()
+    {
+        Blob[] undeleted;
+        lock (residents.Gate)
+        {
+            undeleted = [.. residents.Undeleted];
+            residents.Undeleted.Clear();
+        }
+
+        foreach (var blob in undeleted)
+        {
+            DeleteFile(blob);
+        }
+    }
+
+    /// <summary>Deletes the file of a blob that the catalog no longer has. Whoever ends the last lease has done no wrong if that fails: the file stays counted, and is tried again when room is needed.</summary>
     private void DeleteFile(Blob blob)
     {
         try
@@ -117,7 +136,13 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.From(cause, $"'{blob.FilePath}' of the removed blob '{blob.Key}' cannot be deleted");
+            NvmeLog.NotDeleted(tier.Logger, blob.FilePath, blob.Key, cause.Message);
+            lock (residents.Gate)
+            {
+                residents.Undeleted.Add(blob);
+            }
+
+            return;
         }
 
         lock (residents.Gate)

@@ -28,6 +28,9 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
     /// <summary>Removed, but still read or not yet deleted; they take room. Under the gate.</summary>
     public HashSet<Blob> Leaving { get; } = [];
 
+    /// <summary>Of those, the ones whose file could not be deleted. Under the gate.</summary>
+    public HashSet<Blob> Undeleted { get; } = [];
+
     /// <summary>Only copies that are being written. Under the gate.</summary>
     public HashSet<Blob> Writing { get; } = [];
 
