@@ -25,7 +25,7 @@ internal sealed class TierModel(string folder)
         _begun = null;
         foreach (var line in lines)
         {
-            if (line.Split(' ') is not [var sign and ("?" or "+" or "-"), var verb, var key, var number])
+            if (line.Split(' ') is not [var sign and ("?" or "+" or "-" or "!"), var verb, var key, var number])
             {
                 continue;
             }
@@ -45,7 +45,11 @@ internal sealed class TierModel(string folder)
                 Acknowledged[verb] = Acknowledged.GetValueOrDefault(verb) + 1;
                 End(verb, key, version);
             }
-            else if (verb == "put")
+            else if (sign == "!" && verb is "pin" or "unpin")
+            {
+                _pins.Remove(key);
+            }
+            else if (sign == "-" && verb == "put")
             {
                 _copies[key].Remove(version);
             }
@@ -53,8 +57,15 @@ internal sealed class TierModel(string folder)
     }
 
     /// <summary>Opens the folder as the next life would, and looks at everything.</summary>
-    public async Task CheckAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Stops the looking.</param>
+    /// <param name="afterMore">True if more was let in since the last line, which may have evicted anything.</param>
+    public async Task CheckAsync(CancellationToken cancellationToken, bool afterMore = false)
     {
+        if (afterMore)
+        {
+            _mustBeWhole.Clear();
+        }
+
         var objects = new DirectoryObjectStorage(Path.Combine(folder, "objects"));
         var tierFolder = Path.Combine(folder, "tier");
         await using var tier = await TierWorkload.OpenAsync(folder, null);

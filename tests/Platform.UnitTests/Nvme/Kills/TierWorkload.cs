@@ -9,10 +9,10 @@ namespace Platform.UnitTests.Nvme.Kills;
 
 /// <summary>Works a tier in every way there is, in an order that a seed gives, and says before each step what it is about to do and after it that it is done.</summary>
 /// <remarks>
-/// <c>? verb key version</c> before, <c>+</c> after, <c>-</c> when the tier refused for want of room. Run by <see cref="ChildMain"/> in a process of its own, which is killed;
+/// <c>? verb key version</c> before, <c>+</c> after, <c>-</c> when the tier refused for want of room, <c>!</c> when it failed: then it happened or did not. Run by <see cref="ChildMain"/> in a process of its own, which is killed;
 /// <see cref="TierModel"/> reads the lines.
 /// </remarks>
-internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, Action<string> say)
+internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, Action<string> say, Action<StorageException>? failed = null)
 {
     public const int Chunk = 4096;
     public const int BudgetChunks = 24;
@@ -56,7 +56,7 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
         ChildProgram.Die();
     }
 
-    public static Task<NvmeTier> OpenAsync(string folder, Action<string>? faultPoint) => NvmeTier.OpenAsync(
+    public static Task<NvmeTier> OpenAsync(string folder, Action<string>? faultPoint, TimeProvider? time = null) => NvmeTier.OpenAsync(
         new NvmeTierOptions
         {
             Folder = Path.Combine(folder, "tier"),
@@ -65,6 +65,7 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
             MetadataBytes = 4 << 20,
             LimitBytes = (4 << 20) + (BudgetChunks * Chunk),
             FaultPoint = faultPoint,
+            Time = time ?? TimeProvider.System,
         },
         NullLogger.Instance);
 
@@ -127,6 +128,11 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
         {
             await act();
             say("+ " + line);
+        }
+        catch (StorageException fault) when (failed is not null && fault.InnerException is IOException)
+        {
+            say("! " + line);
+            failed(fault);
         }
         catch (StorageException refused) when (refused.Error == StorageError.Full)
         {
