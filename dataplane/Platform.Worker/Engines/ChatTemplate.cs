@@ -1,4 +1,5 @@
 using System.Text;
+using Platform.Worker.Engines.Templates;
 using Platform.Worker.Engines.Tokenizers;
 
 namespace Platform.Worker.Engines;
@@ -9,8 +10,8 @@ namespace Platform.Worker.Engines;
 internal sealed record ChatMessage(string Role, string Content);
 
 /// <summary>How the messages of a chat become one prompt.</summary>
-/// <remarks>Chosen by the special tokens that the tokenizer knows, since a template proper is a program in a file that is not part of a model here: ChatML (Qwen and many others), Llama 3, or, for a model
-/// without any turn tokens such as the demo model, <see cref="Plain"/>: the contents one after the other with a line break between, which the model continues.</remarks>
+/// <remarks>The model's own from <c>tokenizer_config.json</c>, where it has one that is interpreted here. Otherwise chosen by the special tokens that the tokenizer knows: ChatML (Qwen and many others), Llama 3,
+/// or, for a model without any turn tokens such as the demo model, <see cref="Plain"/>: the contents one after the other with a line break between, which the model continues.</remarks>
 internal abstract class ChatTemplate
 {
     /// <summary>For models that only continue text.</summary>
@@ -27,6 +28,16 @@ internal abstract class ChatTemplate
         tokenizer.IsSpecial("<|start_header_id|>") && tokenizer.IsSpecial("<|eot_id|>") ? new Llama3Template()
         : tokenizer.IsSpecial("<|im_start|>") && tokenizer.IsSpecial("<|im_end|>") ? new ChatMlTemplate()
         : Plain;
+
+    /// <summary>The model's own template, else the one for its tokenizer.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="tokenizerConfigJson">Content of <c>tokenizer_config.json</c>; null if the model has none.</param>
+    /// <param name="reason">Why the model's own template is not used, if it has one.</param>
+    public static ChatTemplate For(Tokenizer tokenizer, ReadOnlyMemory<byte>? tokenizerConfigJson, out string? reason)
+    {
+        reason = null;
+        return tokenizerConfigJson is { } json && FileChatTemplate.TryRead(json, tokenizer, out reason) is { } template ? template : For(tokenizer);
+    }
 
     /// <summary>The prompt that asks for the assistant's next turn.</summary>
     public abstract string Render(IEnumerable<ChatMessage> messages);

@@ -10,7 +10,7 @@ namespace Platform.Worker.Models;
 
 /// <summary>Loads Llama-family models: object storage, NVMe tier and engine work at the same time, tensor by tensor.</summary>
 /// <remarks>The engine computes on the processor, so its device memory is host memory whatever else the node has; <see cref="NodeDevices.Processor"/> says so.</remarks>
-internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, NodeDevices devices, IObjectStorage storage, NodeTier tier, TimeProvider time, IOptions<WorkerOptions> options) : IModelLoader
+internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, NodeDevices devices, IObjectStorage storage, NodeTier tier, TimeProvider time, IOptions<WorkerOptions> options, ILogger<LlamaModelLoader> logger) : IModelLoader
 {
     public DeviceArena Arena => devices.Processor;
 
@@ -24,7 +24,12 @@ internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, No
         LlamaEngine? engine = null;
         try
         {
-            engine = LlamaEngine.Start(staged.ConfigJson, staged.TokenizerJson, staged.Tensors, new LlamaEngineOptions { ThreadCount = options.Value.EngineThreads, MaxActive = options.Value.EngineBatch });
+            engine = LlamaEngine.Start(staged.ConfigJson, staged.TokenizerJson, staged.Tensors, new LlamaEngineOptions { ThreadCount = options.Value.EngineThreads, MaxActive = options.Value.EngineBatch, TokenizerConfigJson = staged.File("tokenizer_config.json") });
+
+            if (engine.ChatTemplateFault is { } fault)
+            {
+                ModelLog.ChatTemplateNotUsed(logger, manifest.Name, fault, engine.ChatTemplate.Name);
+            }
 
             // Goes through the layers as they arrive, so that it ends a moment after the last one has.
             var check = engine.CheckAsync(cancellationToken);

@@ -17,6 +17,9 @@ internal static partial class ModelLog
     [LoggerMessage(405, LogLevel.Information, "Model {Model} goes to sleep on request, warm level {Level}.")]
     public static partial void Sleeps(ILogger logger, string model, string level);
 
+    [LoggerMessage(406, LogLevel.Warning, "The chat template of model {Model} is not used: {Reason}. Chats are rendered with the template '{Instead}'.")]
+    public static partial void ChatTemplateNotUsed(ILogger logger, string model, string reason, string instead);
+
     [LoggerMessage(404, LogLevel.Information, "Model {Model} is dropped on request.")]
     public static partial void Dropped(ILogger logger, string model);
 

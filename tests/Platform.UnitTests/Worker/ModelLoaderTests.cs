@@ -51,7 +51,7 @@ public sealed class ModelLoaderTests : IAsyncLifetime
         var node = new WorkerNode("worker-0", options);
         using var devices = new NodeDevices(node, options);
         using var images = new HostImages(64 << 20);
-        var loader = new LlamaModelLoader(new ModelStager(_tier, null, null, images), images, devices, _storage, new NodeTier(_tier), TimeProvider.System, options);
+        var loader = new LlamaModelLoader(new ModelStager(_tier, null, null, images), images, devices, _storage, new NodeTier(_tier), TimeProvider.System, options, NullLogger<LlamaModelLoader>.Instance);
         await using var models = new ResidentModels(loader, node, _changes, TimeProvider.System, NullLogger<ResidentModels>.Instance);
 
         var cold = await SayAsync(models);
@@ -88,7 +88,7 @@ public sealed class ModelLoaderTests : IAsyncLifetime
         var node = new WorkerNode("worker-0", options);
         using var devices = new NodeDevices(node, options);
         using var images = new HostImages(0);
-        var loader = new LlamaModelLoader(new ModelStager(_tier, null, null, images), images, devices, _storage, new NodeTier(_tier), TimeProvider.System, options);
+        var loader = new LlamaModelLoader(new ModelStager(_tier, null, null, images), images, devices, _storage, new NodeTier(_tier), TimeProvider.System, options, NullLogger<LlamaModelLoader>.Instance);
         await using var models = new ResidentModels(loader, node, _changes, TimeProvider.System, NullLogger<ResidentModels>.Instance);
 
         var fault = await Assert.ThrowsAsync<EngineException>(() => SayAsync(models, new ModelManifest { Name = "bad", Files = files }));

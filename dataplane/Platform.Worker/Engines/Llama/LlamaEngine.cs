@@ -31,8 +31,9 @@ internal sealed class LlamaEngine : IAsyncDisposable
     private LlamaEngine(LlamaConfig config, Tokenizer tokenizer, LlamaWeights weights, LlamaEngineOptions options, CancellationTokenSource stop)
     {
         (_config, _tokenizer, _weights, _options, _stop) = (config, tokenizer, weights, options, stop);
-        ChatTemplate = ChatTemplate.For(tokenizer);
-        _endTokens = [.. config.EndTokens.Union(ChatTemplate.EndTokens(tokenizer))];
+        ChatTemplate = ChatTemplate.For(tokenizer, options.TokenizerConfigJson, out var reason);
+        ChatTemplateFault = reason;
+        _endTokens = [.. config.EndTokens.Union(ChatTemplate.EndTokens(tokenizer)).Union(ChatTemplate.For(tokenizer).EndTokens(tokenizer))];
         new Thread(Run) { IsBackground = true, Name = "llama-engine" }.Start();
     }
 
@@ -41,6 +42,9 @@ internal sealed class LlamaEngine : IAsyncDisposable
 
     /// <summary>How messages become a prompt for this model.</summary>
     public ChatTemplate ChatTemplate { get; }
+
+    /// <summary>Why the chat template that the model brings along is not used; null if it is, or there is none.</summary>
+    public string? ChatTemplateFault { get; }
 
     /// <summary>Ends when every weight is in place; fails with the reason why one is not. Prompts are taken before that.</summary>
     public Task Loaded => _weights.Loaded;

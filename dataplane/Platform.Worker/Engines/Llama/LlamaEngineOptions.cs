@@ -17,6 +17,9 @@ internal sealed record LlamaEngineOptions
     /// <summary>Tokens per step, at least <see cref="MaxActive"/>. Default 64: prompts are cut into such pieces, so that a long prompt holds up running texts for one step only.</summary>
     public int MaxRows { get; init; } = 64;
 
+    /// <summary>Content of <c>tokenizer_config.json</c>, which may have a chat template; null if the model has no such file.</summary>
+    public ReadOnlyMemory<byte>? TokenizerConfigJson { get; init; }
+
     /// <summary>Instructions to use. Default: the best of this machine.</summary>
     public SimdKind Simd { get; init; } = Kernels.Simd.Best;
 }
