@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -88,11 +89,20 @@ public sealed class DaprBulkPublisher
         try
         {
             var answer = JsonSerializer.Deserialize(body, DaprJson.Default.BulkPublishAnswer);
-            return answer?.FailedEntries is { Count: > 0 } entries
-                ? entries.ConvertAll(entry => new BulkPublishFailure<T>(events[int.Parse(entry.EntryId)], entry.Error ?? ""))
-                : null;
+            var failures = new List<BulkPublishFailure<T>>();
+            foreach (var entry in answer?.FailedEntries ?? [])
+            {
+                if (!int.TryParse(entry.EntryId, NumberStyles.None, CultureInfo.InvariantCulture, out var i) || i >= events.Count)
+                {
+                    return null; // Not about what was sent.
+                }
+
+                failures.Add(new BulkPublishFailure<T>(events[i], entry.Error ?? ""));
+            }
+
+            return failures.Count > 0 ? failures : null;
         }
-        catch (Exception e) when (e is JsonException or FormatException or ArgumentOutOfRangeException)
+        catch (JsonException)
         {
             return null;
         }

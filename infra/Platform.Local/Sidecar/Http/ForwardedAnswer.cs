@@ -21,7 +21,8 @@ internal static class ForwardedAnswer
         try
         {
             var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-            if (response.Content.Headers.ContentLength is null)
+            var left = response.Content.Headers.ContentLength;
+            if (left is null)
             {
                 await answer.BodyWriter.FlushAsync(cancellationToken); // Headers of a stream go out before its first piece: the caller may be waiting for them.
             }
@@ -35,6 +36,12 @@ internal static class ForwardedAnswer
                 }
 
                 answer.BodyWriter.Advance(length);
+                left -= length;
+                if (left == 0)
+                {
+                    return; // The end of the request sends it.
+                }
+
                 await answer.BodyWriter.FlushAsync(cancellationToken);
             }
         }
