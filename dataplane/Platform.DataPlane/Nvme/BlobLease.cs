@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Blobs;
 using Platform.DataPlane.Nvme.Residency;
@@ -42,6 +43,7 @@ public sealed class BlobLease : IAsyncDisposable
 
     /// <summary>Fills <paramref name="target"/> from <paramref name="offset"/>. Chunks that are not here are fetched, once for all who ask.</summary>
     /// <exception cref="StorageException">The bytes cannot be had: <see cref="StorageError.Changed"/>, <see cref="StorageError.NotFound"/>, <see cref="StorageError.Truncated"/>, <see cref="StorageError.Corrupt"/>, <see cref="StorageError.Full"/> or an I/O failure.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask ReadAsync(long offset, Memory<byte> target, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
@@ -59,11 +61,40 @@ public sealed class BlobLease : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads bytes into memory of the tier, read straight into it where they lie within one chunk.</summary>
+    /// <param name="offset">Where they begin.</param>
+    /// <param name="lengthBytes">How many.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <returns>The bytes; dispose it when nothing reads them any more.</returns>
+    /// <exception cref="StorageException">As <see cref="ReadAsync"/>.</exception>
+    public async ValueTask<BlobView> ReadViewAsync(long offset, int lengthBytes, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + lengthBytes, LengthBytes);
+
+        // From the sector before to the sector after: direct I/O knows nothing smaller.
+        var start = offset & ~(AlignedMemory.AlignmentBytes - 1L);
+        var end = Math.Min(AlignedMemory.RoundUp(offset + lengthBytes), LengthBytes);
+        var cache = _blob.ViewMemory(end - start);
+        var memory = cache?.Take() ?? new AlignedMemory(end - start);
+        try
+        {
+            await ReadAsync(start, memory.Slice(0, (int)(end - start)), cancellationToken);
+            return new BlobView(memory, cache, memory.Slice(offset - start, lengthBytes));
+        }
+        catch
+        {
+            new BlobView(memory, cache, default).Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Reads the whole blob as chunks in order, some of them ahead of the consumer.</summary>
     /// <param name="depth">Chunks on their way or waiting at once, at least 1; bounded by the tier's buffers as well.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     /// <returns>Each chunk's bytes, valid until the next is asked for.</returns>
-    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAllAsync(int depth = 4, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAllAsync(int depth = 4, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         var layout = _blob.Layout;

@@ -41,7 +41,7 @@ public sealed class NvmeTier : IAsyncDisposable
         environment.Meter.Observe(this);
     }
 
-    /// <summary>Bytes that blobs take on the device.</summary>
+    /// <summary>Bytes that blobs, and what a damaged catalog left behind, take on the device.</summary>
     public long UsedBytes => _residents.UsedBytes;
 
     /// <summary>Bytes that blobs may take: the limit without what is kept for the catalog.</summary>
@@ -62,11 +62,26 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Bytes that the catalog wrote to the device since the tier was opened.</summary>
     public long CatalogDeviceBytesWritten => _environment.Catalog.DeviceBytesWritten;
 
+    /// <summary>Reads and writes under way now.</summary>
+    public long QueueDepth => _environment.Device.QueueDepth;
+
+    /// <summary>Of <see cref="UsedBytes"/>, what a damaged catalog left behind (folders <c>lost</c> and <c>catalog.damaged</c>). Look at it and delete it; it is counted when the tier is opened.</summary>
+    public long SetAsideBytes => _residents.SetAsideBytes;
+
     /// <summary>Bytes of the catalog in memory.</summary>
     public long CatalogBytes => _environment.Catalog.LiveBytes;
 
     /// <summary>Bytes that are nowhere else.</summary>
     public long OnlyCopyBytes => _onlyCopies.Bytes;
+
+    /// <summary>Bytes that blobs of a class take on the device.</summary>
+    public long UsedBytesOf(TierClass tierClass)
+    {
+        lock (_residents.Gate)
+        {
+            return _residents.Budget.BytesOf(tierClass);
+        }
+    }
 
     /// <summary>Opens the tier of a folder, or makes an empty one. What a crash left half done is finished, resumed or removed.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.InUse"/>, <see cref="StorageError.Version"/>, <see cref="StorageError.Corrupt"/> or an I/O failure.</exception>
@@ -193,7 +208,7 @@ public sealed class NvmeTier : IAsyncDisposable
                 }
             }
 
-            await _removal.RemoveAsync(blob, "it was removed on request");
+            await _removal.RemoveAsync(blob, RemovalCause.Request("it was removed on request"));
             return true;
         }
         finally

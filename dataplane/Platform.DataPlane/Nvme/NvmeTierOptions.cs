@@ -11,7 +11,7 @@ public sealed record NvmeTierOptions
     /// <summary>Hard limit of all bytes in the folder, <see cref="MetadataBytes"/> included. Default 32 GiB.</summary>
     public long LimitBytes { get; init; } = 32L << 30;
 
-    /// <summary>Part of the limit that is kept for the catalog. Default 8 MiB, at least 4 MiB.</summary>
+    /// <summary>Part of the limit that is kept for the catalog. Default 8 MiB, at least 4 MiB. A quarter of it is for records, of about 500 bytes per blob and 4 per chunk; when that is full, blobs are evicted for it.</summary>
     public long MetadataBytes { get; init; } = 8 << 20;
 
     /// <summary>Bytes that are fetched, written, checked and recorded as one. Default 8 MiB; a multiple of 4096. A smaller blob is one chunk.</summary>
@@ -29,8 +29,14 @@ public sealed record NvmeTierOptions
     /// <summary>When checksums are compared. Default <see cref="VerificationPolicy.Always"/>.</summary>
     public VerificationPolicy Verification { get; init; } = VerificationPolicy.Always;
 
+    /// <summary>With <see cref="VerificationPolicy.Sampled"/>, how many reads of verified chunks there are per comparison. Default 16, at least 1.</summary>
+    public int SampleEvery { get; init; } = 16;
+
     /// <summary>The clock, for what <see cref="NvmeTier.Explain"/> tells.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Bytes that the catalog may hold in memory. Its log grows to three times that before it is rewritten, which takes another copy, and ends in a segment of 1 MiB.</summary>
+    internal long CatalogLimitBytes => (MetadataBytes - (1 << 20)) / 4;
 
     /// <summary>Called at named points before I/O; a test throws from it or ends the process in it.</summary>
     internal Action<string>? FaultPoint { get; init; }
@@ -46,6 +52,7 @@ public sealed record NvmeTierOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(ChunkBytes, 4096);
         ArgumentOutOfRangeException.ThrowIfNotEqual(ChunkBytes % 4096, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(Buffers, 2);
+        ArgumentOutOfRangeException.ThrowIfLessThan(SampleEvery, 1);
         if (Shares.Values.Sum(share => share.FloorBytes) > LimitBytes - MetadataBytes || Shares.Any(share => share.Value.FloorBytes > share.Value.CeilingBytes))
         {
             throw new ArgumentException($"The floors of {nameof(Shares)} must fit {nameof(LimitBytes)} - {nameof(MetadataBytes)} together, and none may be above its ceiling.", nameof(Shares));
@@ -63,4 +70,7 @@ public enum VerificationPolicy
 
     /// <summary>The first read of each chunk since the tier was opened.</summary>
     First,
+
+    /// <summary>As <see cref="First"/>, and of the later reads that cover a whole chunk one in <see cref="NvmeTierOptions.SampleEvery"/>.</summary>
+    Sampled,
 }

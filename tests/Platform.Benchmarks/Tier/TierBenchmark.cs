@@ -11,7 +11,7 @@ namespace Platform.Benchmarks.Tier;
 /// </remarks>
 internal static class TierBenchmark
 {
-    private static readonly Suite[] _suites =
+    private static readonly Suite[] Suites =
     [
         new(["R3"], IngestSuite.RunAsync),
         new(["R1", "R2"], SequentialSuite.RunAsync),
@@ -27,9 +27,9 @@ internal static class TierBenchmark
     internal static async Task<int> RunAsync(string[] args)
     {
         var only = (Option(args, "--only") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (only.Except(_suites.SelectMany(suite => suite.Ids)).ToList() is { Count: > 0 } unknown)
+        if (only.Except(Suites.SelectMany(suite => suite.Ids)).ToList() is { Count: > 0 } unknown)
         {
-            await Console.Error.WriteLineAsync($"No ratio is called {string.Join(", ", unknown)}; there are {string.Join(", ", _suites.SelectMany(suite => suite.Ids))}.");
+            await Console.Error.WriteLineAsync($"No ratio is called {string.Join(", ", unknown)}; there are {string.Join(", ", Suites.SelectMany(suite => suite.Ids))}.");
             return 64;
         }
 
@@ -39,7 +39,7 @@ internal static class TierBenchmark
         try
         {
             await DescribeAsync(folder);
-            foreach (var suite in _suites.Where(suite => only.Length == 0 || suite.Ids.Intersect(only).Any()))
+            foreach (var suite in Suites.Where(suite => only.Length == 0 || suite.Ids.Intersect(only).Any()))
             {
                 await foreach (var ratio in suite.RunAsync(run))
                 {

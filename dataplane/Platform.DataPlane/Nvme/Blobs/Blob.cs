@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Io;
 using Platform.DataPlane.ObjectStorage;
@@ -76,18 +77,22 @@ internal sealed class Blob : IBudgetItem, IDisposable
 
     /// <summary>Reads a part of one chunk, fetching the chunk first if it is not here.</summary>
     /// <returns>Bytes that came from the device.</returns>
-    public async Task<long> ReadAsync(int index, int offsetInChunk, Memory<byte> target, IObjectStorage? storage, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<long> ReadAsync(int index, int offsetInChunk, Memory<byte> target, IObjectStorage? storage, CancellationToken cancellationToken)
     {
         while (true)
         {
             if (await _fetcher.TryReadAsync(index, offsetInChunk, target, storage, cancellationToken))
             {
+                _tier.Meter.Read(Class, target.Length, fromDevice: false);
                 return 0;
             }
 
             try
             {
-                return await _reader.ReadAsync(index, offsetInChunk, target, cancellationToken);
+                var bytes = await _reader.ReadAsync(index, offsetInChunk, target, cancellationToken);
+                _tier.Meter.Read(Class, target.Length, fromDevice: true);
+                return bytes;
             }
             catch (StorageException cause) when (cause.Error == StorageError.Corrupt && storage is not null)
             {
@@ -110,6 +115,9 @@ internal sealed class Blob : IBudgetItem, IDisposable
         Chunks.Drop(damage.Index);
         return _fetcher.EnsureAsync(damage.Index, storage, cancellationToken);
     }
+
+    /// <summary>Where memory for so many bytes is kept for reuse; null if they are too many for that.</summary>
+    public AlignedMemoryCache? ViewMemory(long lengthBytes) => lengthBytes <= _tier.Pipelines.BufferBytes ? _tier.Pipelines : null;
 
     /// <summary>Buffers for whole chunks, so many at once.</summary>
     public AlignedBufferPool PipelineBuffers(int depth) =>

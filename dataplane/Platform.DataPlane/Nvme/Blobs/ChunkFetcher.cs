@@ -24,7 +24,18 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
 
     /// <summary>Reads a part of a chunk that is absent or on its way.</summary>
     /// <returns>False if the chunk is on the device: read it there.</returns>
-    public async Task<bool> TryReadAsync(int index, int offsetInChunk, Memory<byte> target, IObjectStorage? storage, CancellationToken cancellationToken)
+    public ValueTask<bool> TryReadAsync(int index, int offsetInChunk, Memory<byte> target, IObjectStorage? storage, CancellationToken cancellationToken) =>
+        IsOnDevice(index) ? new(false) : new(TryJoinAsync(index, offsetInChunk, target, storage, cancellationToken));
+
+    private bool IsOnDevice(int index)
+    {
+        lock (_chunks.Gate)
+        {
+            return !_flights.ContainsKey(index) && !_chunks.IsAbsent(index);
+        }
+    }
+
+    private async Task<bool> TryJoinAsync(int index, int offsetInChunk, Memory<byte> target, IObjectStorage? storage, CancellationToken cancellationToken)
     {
         var direct = offsetInChunk == 0 && target.Length == blob.Layout.LengthOf(index) && DirectFile.IsAligned(target);
         while (true)
@@ -48,6 +59,7 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
                 {
                     var bytes = await flight.Arrived.WaitAsync(cancellationToken);
                     bytes.Slice(offsetInChunk, target.Length).CopyTo(target);
+                    tier.Meter.Copied(blob.Class, target.Length);
                     return true;
                 }
                 finally
@@ -153,6 +165,7 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
             }
 
             Land(index, crc);
+            tier.Meter.Landed(record.Class);
             flight.Leave();
             await flight.Left;
         }

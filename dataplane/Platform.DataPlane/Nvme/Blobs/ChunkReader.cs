@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Io;
 
@@ -13,7 +14,8 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
     /// <summary>Reads a part of a chunk that is on the device.</summary>
     /// <returns>Bytes that came from the device.</returns>
     /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/>, with file and offset, or an I/O failure.</exception>
-    public async Task<long> ReadAsync(int index, int offsetInChunk, Memory<byte> target, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<long> ReadAsync(int index, int offsetInChunk, Memory<byte> target, CancellationToken cancellationToken)
     {
         var length = Layout.LengthOf(index);
         var whole = offsetInChunk == 0 && target.Length == length;
@@ -33,7 +35,7 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
         if (whole || !verified)
         {
             count = await ReadWholeAsync(index, buffer.Memory);
-            buffer.Memory.Span.Slice(offsetInChunk, target.Length).CopyTo(target.Span);
+            Copy(buffer.Memory.Span.Slice(offsetInChunk, target.Length), target);
             return count;
         }
 
@@ -41,8 +43,14 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
         var first = offsetInChunk & ~(AlignedMemory.AlignmentBytes - 1);
         var window = buffer.Memory[..(int)AlignedMemory.RoundUp(offsetInChunk + target.Length - first)];
         count = await ReadPartAsync(index, first, window, offsetInChunk - first + target.Length);
-        window.Span.Slice(offsetInChunk - first, target.Length).CopyTo(target.Span);
+        Copy(window.Span.Slice(offsetInChunk - first, target.Length), target);
         return count;
+    }
+
+    private void Copy(ReadOnlySpan<byte> bytes, Memory<byte> target)
+    {
+        bytes.CopyTo(target.Span);
+        tier.Meter.Copied(blob.Class, bytes.Length);
     }
 
     /// <summary>Compares every chunk with its checksum.</summary>
@@ -86,7 +94,8 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
     private ChunkDamage Describe(int index, string problem) => new(index, Layout.OffsetOf(index), Layout.LengthOf(index), problem);
 
     /// <summary>Reads sectors of a chunk that was verified before.</summary>
-    private async Task<long> ReadPartAsync(int index, int offsetInChunk, Memory<byte> target, int neededBytes)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<long> ReadPartAsync(int index, int offsetInChunk, Memory<byte> target, int neededBytes)
     {
         try
         {
@@ -100,7 +109,8 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
     }
 
     /// <summary>Reads a whole chunk to the beginning of aligned memory and checks it.</summary>
-    private async Task<long> ReadWholeAsync(int index, Memory<byte> target)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<long> ReadWholeAsync(int index, Memory<byte> target)
     {
         var length = Layout.LengthOf(index);
         int count;
@@ -118,7 +128,7 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
             throw Damaged(index, $"the file ends after {count} of {length} bytes");
         }
 
-        if (tier.Options.Verification == VerificationPolicy.Always || !_chunks.IsVerified(index))
+        if (!_chunks.IsVerified(index) || tier.IsSampled())
         {
             Verify(index, target.Span[..length]);
         }

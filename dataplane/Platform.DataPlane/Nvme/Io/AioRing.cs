@@ -13,8 +13,8 @@ internal sealed unsafe partial class AioRing
     private const int Batch = 64;
     private const int Interrupted = 4;
 
-    private static readonly Lazy<AioRing?> _shared = new(TryCreate);
-    private static readonly (nint Setup, nint Submit, nint GetEvents) _calls = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? (0, 2, 4) : (206, 209, 208);
+    private static readonly Lazy<AioRing?> LazyShared = new(TryCreate);
+    private static readonly (nint Setup, nint Submit, nint GetEvents) Calls = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? (0, 2, 4) : (206, 209, 208);
 
     private readonly nuint _context;
 
@@ -25,14 +25,14 @@ internal sealed unsafe partial class AioRing
     }
 
     /// <summary>Null where the system does not offer it: then threads wait for the disk.</summary>
-    public static AioRing? Shared => _shared.Value;
+    public static AioRing? Shared => LazyShared.Value;
 
     /// <summary>Hands a request to the kernel.</summary>
     /// <returns>False if it did not take it: the ring is full, or it objects to the request; do it in a blocking way.</returns>
     public bool TrySubmit(IoRequest request)
     {
         var block = request.Prepare();
-        return Submit(_calls.Submit, _context, 1, &block) == 1;
+        return Submit(Calls.Submit, _context, 1, &block) == 1;
     }
 
     private static AioRing? TryCreate()
@@ -43,7 +43,7 @@ internal sealed unsafe partial class AioRing
         }
 
         nuint context = 0;
-        return Setup(_calls.Setup, Depth, &context) == 0 ? new AioRing(context) : null;
+        return Setup(Calls.Setup, Depth, &context) == 0 ? new AioRing(context) : null;
     }
 
     private void Reap()
@@ -51,7 +51,7 @@ internal sealed unsafe partial class AioRing
         var events = stackalloc IoEvent[Batch];
         while (true)
         {
-            var count = GetEvents(_calls.GetEvents, _context, 1, Batch, events, null);
+            var count = GetEvents(Calls.GetEvents, _context, 1, Batch, events, null);
             if (count < 0 && Marshal.GetLastPInvokeError() != Interrupted)
             {
                 throw new InvalidOperationException($"io_getevents failed with error {Marshal.GetLastPInvokeError()}; requests on their way would never end.");

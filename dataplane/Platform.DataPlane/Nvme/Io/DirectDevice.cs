@@ -45,7 +45,7 @@ internal sealed class DirectDevice : StorageDeviceBase
     public long QueueDepth => Interlocked.Read(ref _inFlight);
 
     /// <summary>Bytes that the segments' files take.</summary>
-    public long SegmentBytes => _segments.LengthBytes;
+    public long SegmentFileBytes => _segments.LengthBytes;
 
     /// <summary>The first failure of a segment, if there was one.</summary>
     public Exception? Failure => _failure;

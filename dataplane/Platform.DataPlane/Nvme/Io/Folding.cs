@@ -18,7 +18,7 @@ internal static class Folding
     private const int StrideBytes = 256;
 
     // Bit-reflected, so multiplying by x is a shift to the right; the product of two reflected numbers is one bit short, hence the shift to the left.
-    private static readonly Vector512<ulong> _fold = Vector512.Create(Vector256.Create(Vector128.Create(Power((8 * StrideBytes) + 32), Power((8 * StrideBytes) - 32))));
+    private static readonly Vector512<ulong> FoldBy = Vector512.Create(Vector256.Create(Vector128.Create(Power((8 * StrideBytes) + 32), Power((8 * StrideBytes) - 32))));
 
     public static bool IsSupported => Pclmulqdq.V512.IsSupported && BitConverter.IsLittleEndian;
 
@@ -26,7 +26,7 @@ internal static class Folding
     public static uint Append(uint register, ReadOnlySpan<byte> bytes)
     {
         ref var start = ref MemoryMarshal.GetReference(bytes);
-        var fold = _fold;
+        var fold = FoldBy;
         var a = Load(ref start, 0) ^ Vector512.CreateScalar((ulong)register);
         var b = Load(ref start, 64);
         var c = Load(ref start, 128);

@@ -16,8 +16,8 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
     private const int SectorBytes = 512;
     private const int InputOutputError = 5;
 
-    private static readonly Lock _gate = new();
-    private static readonly Stack<IoRequest> _free = new();
+    private static readonly Lock Gate = new();
+    private static readonly Stack<IoRequest> Free = new();
     private static IoRequest[] _all = new IoRequest[64];
     private static int _count;
 
@@ -190,9 +190,9 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
 
     private static IoRequest Rent()
     {
-        lock (_gate)
+        lock (Gate)
         {
-            if (_free.TryPop(out var request))
+            if (Free.TryPop(out var request))
             {
                 return request;
             }
@@ -262,9 +262,9 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         _callbackContext = null;
         _failure = null;
         _source.Reset();
-        lock (_gate)
+        lock (Gate)
         {
-            _free.Push(this);
+            Free.Push(this);
         }
     }
 }

@@ -28,8 +28,9 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
     }
 
     /// <summary>Evicts until so many bytes of a class fit. With the turn.</summary>
-    public async Task MakeRoomAsync(string key, TierClass tierClass, long neededBytes)
+    public async Task MakeRoomAsync(string key, TierClass tierClass, BlobLayout layout)
     {
+        var neededBytes = layout.AllocatedBytes;
         removal.RetryDeletions();
         while (true)
         {
@@ -39,7 +40,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
             lock (residents.Gate)
             {
                 // What is removed but still read takes room as well.
-                if (residents.UsedBytes + neededBytes <= residents.LimitBytes && residents.Budget.Fits(tierClass, neededBytes))
+                if (residents.UsedBytes + neededBytes <= residents.LimitBytes && residents.Budget.Fits(tierClass, neededBytes) && HasRoomInCatalog(key, layout))
                 {
                     return;
                 }
@@ -54,10 +55,11 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
                 throw new StorageException(
                     StorageError.Full,
                     $"Blob '{key}' needs {neededBytes} bytes; the tier at '{tier.Options.Folder}' has {residents.LimitBytes - residents.UsedBytes} of {residents.LimitBytes} free, {inUse} in use and {onlyCopies} that are only copies; "
+                    + $"{residents.SetAsideBytes} are set aside from a damaged catalog, records of blobs take {tier.Catalog.LiveBytes} of {tier.Options.CatalogLimitBytes}; "
                     + $"class {tierClass} has {residents.Budget.BytesOf(tierClass)} of at most {residents.Budget.CeilingOf(tierClass)}. Raise the limit, or use fewer blobs at once.");
             }
 
-            await removal.RemoveAsync(victim, $"room was needed for '{key}' ({neededBytes} bytes, {tierClass})", onlyIfUnused: true);
+            await removal.RemoveAsync(victim, RemovalCause.Room($"room was needed for '{key}' ({neededBytes} bytes, {tierClass})"), onlyIfUnused: true);
         }
     }
 
@@ -66,8 +68,16 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
     {
         while (residents.UsedBytes > residents.LimitBytes && residents.Budget.PickVictim(TierClass.Shards, 0, residents.Now) is Blob victim)
         {
-            await removal.RemoveAsync(victim, "the tier was opened with a lower limit");
+            await removal.RemoveAsync(victim, RemovalCause.Limit("the tier was opened with a lower limit"));
         }
+    }
+
+    /// <summary>True if the blob's record, and those of its chunks until it is sealed, fit the catalog.</summary>
+    private bool HasRoomInCatalog(string key, BlobLayout layout)
+    {
+        const int RecordBytes = 1024;
+        const int ChunkRecordBytes = 300;
+        return tier.Catalog.LiveBytes + RecordBytes + (4 * key.Length) + ((long)ChunkRecordBytes * layout.ChunkCount) <= tier.Options.CatalogLimitBytes;
     }
 
     /// <summary>Makes room and a new blob. With the turn.</summary>
@@ -86,11 +96,11 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
                 throw new StorageException(StorageError.Changed, $"Blob '{source.Key}' was written here and is not yet in object storage; object '{source.ObjectKey}' is another version. Wait for its upload, or remove it.");
             }
 
-            await removal.RemoveAsync(old, $"object '{source.ObjectKey}' changed: ETag {source.ETag}, the blob had {old.Record.ETag}");
+            await removal.RemoveAsync(old, RemovalCause.Changed($"object '{source.ObjectKey}' changed: ETag {source.ETag}, the blob had {old.Record.ETag}"));
         }
 
         var layout = new BlobLayout(source.LengthBytes, tier.Options.ChunkBytes);
-        await MakeRoomAsync(source.Key, source.Class, layout.AllocatedBytes);
+        await MakeRoomAsync(source.Key, source.Class, layout);
         var blob = new Blob(tier, new BlobRecord(residents.NextId++, source.Key, source.ObjectKey, source.ETag, source.LengthBytes, layout.ChunkBytes, source.Class, Durability.Recoverable, null));
         residents.Take(layout.AllocatedBytes);
         try

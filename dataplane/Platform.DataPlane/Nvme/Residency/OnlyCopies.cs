@@ -98,7 +98,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
             {
                 if (HasRoom(key, layout.AllocatedBytes, out room))
                 {
-                    await admission.MakeRoomAsync(key, tierClass, layout.AllocatedBytes);
+                    await admission.MakeRoomAsync(key, tierClass, layout);
                     var blob = new Blob(tier, new BlobRecord(residents.NextId++, key, "", "", lengthBytes, layout.ChunkBytes, tierClass, Durability.OnlyCopy, null));
                     lock (residents.Gate)
                     {
@@ -169,7 +169,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
             {
                 if (old is not null)
                 {
-                    removal.Leave(old, "it was written anew");
+                    removal.Leave(old, RemovalCause.Rewritten("it was written anew"));
                 }
 
                 residents.Writing.Remove(blob);
@@ -179,7 +179,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
 
             if (old is not null)
             {
-                removal.Finish(old, "it was written anew");
+                removal.Finish(old, RemovalCause.Rewritten("it was written anew"));
             }
         }
         finally

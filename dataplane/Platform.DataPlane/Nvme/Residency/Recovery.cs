@@ -13,7 +13,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
     /// <summary>Opens the catalog. One that is damaged is set aside, and a new one started with what can be read of it.</summary>
     public static async Task<(DurableStore Catalog, bool WasDamaged)> OpenCatalogAsync(NvmeTierOptions tier, ILogger logger, CancellationToken cancellationToken)
     {
-        var options = new DurableStoreOptions { Folder = Path.Combine(tier.Folder, "catalog"), CompactionFloorBytes = tier.MetadataBytes / 4, FaultPoint = tier.FaultPoint };
+        var options = new DurableStoreOptions { Folder = Path.Combine(tier.Folder, "catalog"), LimitBytes = tier.CatalogLimitBytes, CompactionFloorBytes = tier.MetadataBytes / 4, FaultPoint = tier.FaultPoint };
         try
         {
             return (await DurableStore.OpenAsync(options, cancellationToken), false);
@@ -50,7 +50,17 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
             }
         }
 
+        CountSetAside();
         NvmeLog.Opened(tier.Logger, tier.Options.Folder, residents.Blobs.Count, residents.UsedBytes, residents.LimitBytes, orphans.Count);
+    }
+
+    /// <summary>What a damaged catalog left takes room until somebody has looked at it and deleted it.</summary>
+    private void CountSetAside()
+    {
+        foreach (var folder in new[] { LostFolder, "catalog.damaged" }.Select(name => Path.Combine(tier.Options.Folder, name)).Where(Directory.Exists))
+        {
+            residents.SetAside(new DirectoryInfo(folder).EnumerateFiles().Sum(file => file.Length));
+        }
     }
 
     /// <returns>The paths of the restored blobs' files.</returns>

@@ -7,9 +7,9 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
 {
     /// <summary>Removes a blob. With the turn.</summary>
     /// <param name="blob">The blob; nothing happens if it is being removed already.</param>
-    /// <param name="reason">Why, for <see cref="NvmeTier.Explain"/>.</param>
+    /// <param name="cause">Why.</param>
     /// <param name="onlyIfUnused">Leaves it if it is leased.</param>
-    public async Task RemoveAsync(Blob blob, string reason, bool onlyIfUnused = false)
+    public async Task RemoveAsync(Blob blob, RemovalCause cause, bool onlyIfUnused = false)
     {
         lock (residents.Gate)
         {
@@ -18,7 +18,7 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
                 return;
             }
 
-            Leave(blob, reason);
+            Leave(blob, cause);
         }
 
         try
@@ -40,7 +40,7 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
             throw;
         }
 
-        Finish(blob, reason);
+        Finish(blob, cause);
     }
 
     /// <summary>What takes a blob out of the catalog.</summary>
@@ -51,21 +51,21 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
     ];
 
     /// <summary>Takes a blob out of the tables, under a lease of its own, which <see cref="Finish"/> ends. With the turn and under the gate.</summary>
-    public void Leave(Blob blob, string reason)
+    public void Leave(Blob blob, RemovalCause cause)
     {
         blob.IsRemoved = true;
         residents.Blobs.Remove(blob.Key);
         residents.Budget.Remove(blob);
         residents.Leaving.Add(blob);
         blob.Leases++;
-        residents.Remember(blob.Key, $"It was dropped at {tier.Options.Time.GetUtcNow():u}: {reason}.");
+        residents.Remember(blob.Key, $"It was dropped at {tier.Options.Time.GetUtcNow():u}: {cause.Text}.");
     }
 
     /// <summary>Ends the removal of a blob that the catalog no longer has. Its file goes now, or with its last lease.</summary>
-    public void Finish(Blob blob, string reason)
+    public void Finish(Blob blob, RemovalCause cause)
     {
-        NvmeLog.Evicted(tier.Logger, blob.Key, blob.Record.LengthBytes, reason);
-        tier.Meter.Evicted(blob.Class, blob.AllocatedBytes);
+        NvmeLog.Evicted(tier.Logger, blob.Key, blob.Record.LengthBytes, cause.Text);
+        tier.Meter.Evicted(blob.Class, blob.AllocatedBytes, cause.Kind);
         if (blob.Record.Durability == Tiering.Durability.OnlyCopy)
         {
             residents.SignalFewerOnlyCopies();

@@ -40,7 +40,7 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
     /// <summary>Bytes that blobs may take.</summary>
     public long LimitBytes { get; } = limitBytes;
 
-    /// <summary>Bytes that blobs take on the device.</summary>
+    /// <summary>Bytes that blobs and what is set aside take on the device.</summary>
     public long UsedBytes => Interlocked.Read(ref _usedBytes);
 
     /// <summary>Names the next blob's file. With the turn.</summary>
@@ -51,6 +51,16 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
 
     /// <summary>Under the gate.</summary>
     public bool IsClosed { get; set; }
+
+    /// <summary>Of <see cref="UsedBytes"/>, what a damaged catalog left behind and nobody has looked at yet. Set when the tier is opened.</summary>
+    public long SetAsideBytes { get; private set; }
+
+    /// <summary>Counts files that are kept without being blobs.</summary>
+    public void SetAside(long bytes)
+    {
+        SetAsideBytes += bytes;
+        Take(bytes);
+    }
 
     public void Take(long bytes) => Interlocked.Add(ref _usedBytes, bytes);
 

@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Platform.DataPlane.Nvme;
+using Platform.UnitTests.ObjectStorage;
+
+namespace Platform.UnitTests.Nvme;
+
+/// <summary>The limit is of everything in the folder: blobs, catalog, and what a damaged catalog left behind.</summary>
+public sealed class NvmeTierLimitTests : IDisposable
+{
+    private const int MetadataBytes = 4 << 20;
+    private const int LimitBytes = MetadataBytes + (8 << 20);
+    private readonly TempFolder _folder = new();
+    private readonly InMemoryObjectStorage _storage = new InMemoryObjectStorage().With("object", Pattern.Bytes(700));
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Open_ManySmallBlobs_TheCatalogStaysInItsPart_AlsoAcrossARestart()
+    {
+        var longName = new string('n', 480);
+        for (var life = 0; life < 2; life++)
+        {
+            await using var tier = await Open();
+            for (var i = 0; i < 450; i++)
+            {
+                await using var lease = await tier.OpenAsync(Source($"{longName}/{life}/{i}"), Token);
+                await lease.FillAsync(cancellationToken: Token);
+                if (i % 50 == 0)
+                {
+                    Assert.InRange(BytesOf("catalog"), 1, MetadataBytes);
+                    Assert.InRange(BytesOf("."), 1, LimitBytes);
+                }
+            }
+
+            // Some were evicted for their records, not for their bytes.
+            Assert.InRange((await tier.ListAsync(Token)).Count, 100, 449);
+            Assert.True(tier.UsedBytes < tier.LimitBytes / 2);
+        }
+    }
+
+    [Fact]
+    public async Task Open_FilesSetAside_CountUntilTheyAreDeleted()
+    {
+        await using (var tier = await Open())
+        {
+            await using var lease = await tier.OpenAsync(Source("k"), Token);
+            await lease.FillAsync(cancellationToken: Token);
+        }
+
+        Directory.CreateDirectory(_folder["lost"]);
+        await File.WriteAllBytesAsync(_folder["lost/0000000000000007.blob"], new byte[100_000], Token);
+        await using (var tier = await Open())
+        {
+            Assert.Equal(100_000, tier.SetAsideBytes);
+            Assert.Equal(100_000 + 4096, tier.UsedBytes);
+        }
+
+        Directory.Delete(_folder["lost"], recursive: true);
+        await using var again = await Open();
+        Assert.Equal(0, again.SetAsideBytes);
+        Assert.Equal(4096, again.UsedBytes);
+    }
+
+    private long BytesOf(string folder) => new DirectoryInfo(_folder[folder]).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+
+    private BlobSource Source(string key) => new(key, _storage, "object", 700, _storage.ETagOf("object"));
+
+    private Task<NvmeTier> Open() => NvmeTier.OpenAsync(
+        new NvmeTierOptions { Folder = _folder.Path, ChunkBytes = 4096, MetadataBytes = MetadataBytes, LimitBytes = LimitBytes },
+        NullLogger.Instance,
+        Token);
+}
