@@ -37,4 +37,10 @@ internal static partial class NvmeLog
 
     [LoggerMessage(3006, LogLevel.Warning, "Blob {Key} is dropped: {Reason}")]
     public static partial void Dropped(ILogger logger, string key, string reason);
+
+    [LoggerMessage(3010, LogLevel.Error, "The block store in {Folder} is dropped, and starts empty; what it held is computed again: {Fault}")]
+    public static partial void BlocksDropped(ILogger logger, string folder, string fault);
+
+    [LoggerMessage(3011, LogLevel.Error, "Block {Key} is damaged: '{Path}', record at offset {Offset}; it is dropped, and computed again when it is asked for")]
+    public static partial void BlockDamaged(ILogger logger, string key, string path, long offset);
 }

@@ -68,6 +68,9 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Of <see cref="UsedBytes"/>, what a damaged catalog left behind (folders <c>lost</c> and <c>catalog.damaged</c>). Look at it and delete it; it is counted when the tier is opened.</summary>
     public long SetAsideBytes => _residents.SetAsideBytes;
 
+    /// <summary>Small values, for which a file each would be too much; null unless <see cref="NvmeTierOptions.BlockBytes"/> is set.</summary>
+    public BlockStore? Blocks { get; private set; }
+
     /// <summary>Bytes of the catalog in memory.</summary>
     public long CatalogBytes => _environment.Catalog.LiveBytes;
 
@@ -97,6 +100,7 @@ public sealed class NvmeTier : IAsyncDisposable
             environment = new TierEnvironment(options, catalog, logger);
             var tier = new NvmeTier(environment, folderLock);
             await new Recovery(environment, tier._residents).RunAsync(keepOrphans: wasDamaged);
+            tier.Blocks = await BlockReservation.OpenAsync(environment, tier._residents, cancellationToken);
             await tier._admission.ShrinkAsync();
             return tier;
         }
@@ -267,6 +271,11 @@ public sealed class NvmeTier : IAsyncDisposable
         {
             await blob.QuiesceAsync();
             blob.Dispose();
+        }
+
+        if (Blocks is not null)
+        {
+            await Blocks.DisposeAsync();
         }
 
         await _environment.DisposeAsync();

@@ -14,6 +14,12 @@ public sealed record NvmeTierOptions
     /// <summary>Part of the limit that is kept for the catalog. Default 8 MiB, at least 4 MiB. A quarter of it is for records, of about 500 bytes per blob and 4 per chunk; when that is full, blobs are evicted for it.</summary>
     public long MetadataBytes { get; init; } = 8 << 20;
 
+    /// <summary>Part of the limit that is kept for <see cref="NvmeTier.Blocks"/>, counted as <see cref="TierClass.Context"/>. Default 0: no block store; else at least 16 MiB.</summary>
+    public long BlockBytes { get; init; }
+
+    /// <summary>Memory of the block store, bytes, besides its index of a 512th of <see cref="BlockBytes"/>. Default 8 MiB, at least 2 MiB; rounded down to a power of two.</summary>
+    public long BlockMemoryBytes { get; init; } = 8 << 20;
+
     /// <summary>Bytes that are fetched, written, checked and recorded as one. Default 8 MiB; a multiple of 4096. A smaller blob is one chunk.</summary>
     public int ChunkBytes { get; init; } = 8 << 20;
 
@@ -48,7 +54,9 @@ public sealed record NvmeTierOptions
     {
         ArgumentException.ThrowIfNullOrEmpty(Folder);
         ArgumentOutOfRangeException.ThrowIfLessThan(MetadataBytes, 4L << 20);
-        ArgumentOutOfRangeException.ThrowIfLessThan(LimitBytes, MetadataBytes + 4096);
+        ArgumentOutOfRangeException.ThrowIfLessThan(LimitBytes, MetadataBytes + BlockBytes + 4096);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BlockBytes == 0 ? 16 << 20 : BlockBytes, 16 << 20, nameof(BlockBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(BlockMemoryBytes, 2 << 20);
         ArgumentOutOfRangeException.ThrowIfLessThan(ChunkBytes, 4096);
         ArgumentOutOfRangeException.ThrowIfNotEqual(ChunkBytes % 4096, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(Buffers, 2);

@@ -11,6 +11,8 @@ namespace Platform.DataPlane.Nvme.Blobs;
 ///     blob/{id}             key, object key, ETag, length, chunk size, sealed?, and when sealed the CRC32C of every chunk
 ///     pin/{key}             since when the key is pinned; its blob may be here or not
 ///     chunk/{id}/{index}    CRC32C of a chunk that is durable in a blob not sealed yet
+///   blocks/               BlockStore, if there is one: commit (which checkpoint counts), blocks.0, blocks.1 ... (FASTER's log)
+///   lost/, catalog.damaged/   what a damaged catalog left, for somebody to look at
 ///   blobs/
 ///     {id}.blob             the bytes of the object and nothing else, so that any program can open a sealed one
 ///

@@ -15,6 +15,7 @@ internal sealed class DirectDevice : StorageDeviceBase
     private readonly DirectDeviceOptions _options;
     private readonly SegmentFiles _segments;
     private readonly IoThreads _threads = new();
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Exception? _failure;
     private int _saidBuffered;
     private long _bytesRead;
@@ -50,6 +51,9 @@ internal sealed class DirectDevice : StorageDeviceBase
     /// <summary>The first failure of a segment, if there was one.</summary>
     public Exception? Failure => _failure;
 
+    /// <summary>Completes with the first failure: FasterKV waits without end for a page that could not be written.</summary>
+    public Task Failed => _failed.Task;
+
     public bool HasFaultPoint => _options.FaultPoint is not null;
 
     public IoThreads Threads => _threads;
@@ -70,7 +74,11 @@ internal sealed class DirectDevice : StorageDeviceBase
     }
 
     /// <summary>Keeps the first failure, for whoever asks why FASTER got an error number.</summary>
-    public void Fail(Exception cause) => _failure ??= cause;
+    public void Fail(Exception cause)
+    {
+        _failure ??= cause;
+        _failed.TrySetResult();
+    }
 
     /// <summary>Makes every completed write to segments durable, with one flush per touched file.</summary>
     /// <exception cref="IOException">The device refused.</exception>
