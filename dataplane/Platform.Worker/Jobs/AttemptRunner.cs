@@ -55,8 +55,9 @@ internal sealed class AttemptRunner(IEnumerable<IJobHandler> handlers, ILeaseRep
                 await work.CancelAsync();
             }
 
-            // Refused in a heartbeat, in the last report, or never answered because the node stops.
-            answer = await heartbeats ?? answer;
+            // Refused in a heartbeat, in the last report, or never answered because the node stops. A heartbeat that crossed an accepted last report is refused too: the acceptance counts.
+            var refusal = await heartbeats;
+            answer = answer is { Accepted: true } ? answer : refusal ?? answer;
             if (answer is { Accepted: false })
             {
                 JobLog.Stops(logger, request.JobId, request.Attempt, request.Token, answer.Cancel ? "the job was cancelled." : "another lease holds the job, or it has ended.");

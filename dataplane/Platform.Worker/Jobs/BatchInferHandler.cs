@@ -55,7 +55,8 @@ internal sealed class BatchInferHandler(ResidentModels models, IObjectStorage st
 
     public async Task CleanUpAsync(JobContext context, LeaseAnswer answer, CancellationToken cancellationToken)
     {
-        if (!answer.Accepted || answer.State != JobState.Succeeded)
+        // Refused by a job that has succeeded: it may be this very attempt, whose accepted report was not heard. What is nobody's result is found by the sweep.
+        if (answer.State != JobState.Succeeded)
         {
             await storage.DeleteAsync(ObjectKeys.JobResults(context.Request.JobId, context.Request.Token), cancellationToken);
         }

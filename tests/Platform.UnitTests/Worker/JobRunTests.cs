@@ -156,6 +156,16 @@ public sealed class JobRunTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Job_RefusedByAJobThatHasSucceeded_KeepsWhatMayBeItsResult()
+    {
+        _reporter.Answer = name => name == "Complete" ? new LeaseAnswer(false, false, JobState.Succeeded) : FakeReporter.Yes;
+
+        await RunAsync(Lease(1, ["a"]));
+
+        Assert.Contains("jobs/j/results-1.jsonl", _storage.Keys);
+    }
+
+    [Fact]
     public async Task Job_ControlAway_ReportsAreSaidAgain()
     {
         var losses = 3;

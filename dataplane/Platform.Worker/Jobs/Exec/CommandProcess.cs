@@ -27,6 +27,7 @@ internal sealed partial class CommandProcess : IDisposable
 
     private readonly Process _process;
     private readonly Task _output;
+    private int _isInputClosed;
 
     private CommandProcess(Process process, Action<string> line)
     {
@@ -83,7 +84,7 @@ internal sealed partial class CommandProcess : IDisposable
     public async Task<int> WaitAsync(CancellationToken cancellationToken)
     {
         await _process.WaitForExitAsync(cancellationToken);
-        _process.StandardInput.Close();
+        CloseInput();
         await _output;
         return _process.ExitCode;
     }
@@ -103,7 +104,7 @@ internal sealed partial class CommandProcess : IDisposable
             await _process.WaitForExitAsync(CancellationToken.None);
         }
 
-        _process.StandardInput.Close();
+        CloseInput();
         await _output;
     }
 
@@ -121,6 +122,15 @@ internal sealed partial class CommandProcess : IDisposable
             ? [Path.GetFullPath(program, folder ?? Environment.CurrentDirectory)]
             : (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(path => Path.Combine(path, program));
         return candidates.FirstOrDefault(path => File.Exists(path) && (!OperatingSystem.IsLinux() || (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != UnixFileMode.None));
+    }
+
+    /// <summary>Lets the watcher end what is left. Both the wait for the end and a stop come here, possibly at once.</summary>
+    private void CloseInput()
+    {
+        if (Interlocked.Exchange(ref _isInputClosed, 1) == 0)
+        {
+            _process.StandardInput.Close();
+        }
     }
 
     private void Signal(int signal)
