@@ -45,7 +45,7 @@ public sealed class HostImages : IDisposable
         {
             lock (_gate)
             {
-                return [.. _images.Where(image => image.IsWhole).Select(image => image.Model)];
+                return [.. _images.Where(image => image.IsWhole).Select(image => image.Model).Distinct(StringComparer.Ordinal)];
             }
         }
     }
@@ -100,6 +100,8 @@ public sealed class HostImages : IDisposable
                 return known;
             }
 
+            // A version that nobody will ask for again makes room first.
+            _images.Where(image => image.Model == model.Model && image is { IsWhole: true, Users: 0 }).ToList().ForEach(Remove);
             if (_disposed || !MakeRoom(model.Files.Sum(file => Math.Max(AlignedMemory.AlignmentBytes, AlignedMemory.RoundUp(file.LengthBytes)))))
             {
                 return null;

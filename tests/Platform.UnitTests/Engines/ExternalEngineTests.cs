@@ -235,6 +235,7 @@ public sealed class ExternalEngineTests : IDisposable
             ProbeEvery = TimeSpan.FromMilliseconds(10),
             RestartPause = TimeSpan.FromMilliseconds(5),
             StartLimit = TimeSpan.FromMinutes(1),
+            DrainLimit = TimeSpan.FromMinutes(1),
             MaxRestarts = 3,
         };
         configure?.Invoke(options);

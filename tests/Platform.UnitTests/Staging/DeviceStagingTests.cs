@@ -169,6 +169,28 @@ public sealed class DeviceStagingTests : IDisposable
     }
 
     [Fact]
+    public async Task HostImages_ModelPublishedAgain_KeepsTheNewVersionAlone()
+    {
+        var old = await Publish(layers: 4);
+        await using var tier = await Open();
+        using var images = new HostImages(8 << 20);
+        var stager = new ModelStager(tier, images: images);
+        await Load(stager, old);
+        var used = images.UsedBytes;
+
+        var renewed = await Publish(layers: 4, padding: 64);
+        using var room = Reserve(renewed);
+        await using (var both = await stager.StageAsync(renewed.Files, room, cancellationToken: Token))
+        {
+            Assert.True(images.Models.Count <= 1, string.Join(' ', images.Models));
+            await both.Completion;
+        }
+
+        Assert.Equal(["m"], images.Models);
+        Assert.InRange(images.UsedBytes, used, used + 4096);
+    }
+
+    [Fact]
     public async Task Stage_FailsHalfway_KeepsNoImageAndFreesTheDevice()
     {
         var model = await Publish(layers: 6);
@@ -212,13 +234,13 @@ public sealed class DeviceStagingTests : IDisposable
         }
     }
 
-    private async Task<TestModel> Publish(int layers, string name = "m")
+    private async Task<TestModel> Publish(int layers, string name = "m", int padding = 0)
     {
         string[] names = ["lm_head.weight", "model.norm.weight", "model.embed_tokens.weight", .. Enumerable.Range(0, layers).Select(i => $"model.layers.{i}.w")];
         var bytes = names.Index().ToDictionary(item => item.Item, item => Pattern.Bytes(item.Index % 3 == 0 ? 20_000 : 30_002, item.Index));
         using var file = new MemoryStream();
         await SafetensorsWriter.WriteAsync(file, [.. names.Select(tensor => new TensorBytes(tensor, TensorType.BF16, [bytes[tensor].Length / 2], bytes[tensor]))], cancellationToken: Token);
-        _storage.With($"models/{name}/config.json", "{\"a\":1}"u8.ToArray()).With($"models/{name}/tokenizer.json", "{\"t\":2}"u8.ToArray()).With($"models/{name}/model.safetensors", file.ToArray());
+        _storage.With($"models/{name}/config.json", [.. "{\"a\":1}"u8, .. new byte[padding]]).With($"models/{name}/tokenizer.json", "{\"t\":2}"u8.ToArray()).With($"models/{name}/model.safetensors", file.ToArray());
         var files = new[] { "config.json", "tokenizer.json", "model.safetensors" }
             .Select(item => new ModelFileSource(item, $"models/{name}/{item}", _storage.LengthOf($"models/{name}/{item}"), _storage.ETagOf($"models/{name}/{item}")))
             .ToList();

@@ -202,10 +202,15 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         var gate = new TaskCompletionSource();
         _loader.Gate = gate.Task;
         var refused = 0;
+
+        // Two of the connections are held; the others carry the rest.
+        using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 100, UseProxy = false };
+        using var callers = new HttpClient(handler) { BaseAddress = Client.BaseAddress };
         var allOthers = new TaskCompletionSource();
         var calls = Enumerable.Range(0, 1000).Select(async _ =>
         {
-            using var answer = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a","max_tokens":1}""");
+            using var body = new StringContent("""{"model":"tiny","prompt":"a","max_tokens":1}""", Encoding.UTF8, "application/json");
+            using var answer = await callers.PostAsync(new Uri("v1/completions", UriKind.Relative), body, TestContext.Current.CancellationToken);
             if (answer.StatusCode == HttpStatusCode.TooManyRequests && Header(answer, "Retry-After") == "1" && Interlocked.Increment(ref refused) == 998)
             {
                 allOthers.SetResult();
