@@ -37,12 +37,11 @@ internal static class ForwardedAnswer
 
                 answer.BodyWriter.Advance(length);
                 left -= length;
+                await answer.BodyWriter.FlushAsync(cancellationToken);
                 if (left == 0)
                 {
-                    return; // The end of the request sends it.
+                    return;
                 }
-
-                await answer.BodyWriter.FlushAsync(cancellationToken);
             }
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
