@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Platform.Jobs;
 
 namespace Platform.Functions.Hosting;
@@ -18,18 +19,20 @@ public static class FunctionsApplication
 
     /// <summary>Begins a program of functions: those of the entry assembly.</summary>
     /// <remarks>With the arguments <c>--emit-functions FOLDER</c>, by which the build writes <c>host.json</c> and each <c>function.json</c>, the process does that and ends. Without a Functions host above it, it says so and ends.</remarks>
-    public static FunctionsApplicationBuilder CreateBuilder(string[] args)
+    public static FunctionsApplicationBuilder CreateBuilder(string[] args) => new(args, Assembly.GetEntryAssembly()!, BeginOrEnd(args));
+
+    /// <summary>The port to serve; or the process ends, because it was started to write the app's files, or by nobody who is a host.</summary>
+    internal static int BeginOrEnd(string[] args)
     {
-        var assembly = Assembly.GetEntryAssembly()!;
         if (args is ["--emit-functions", var folder])
         {
-            FunctionAppWriter.Write(assembly, folder);
+            FunctionAppWriter.Write(Assembly.GetEntryAssembly()!, folder);
             Environment.Exit(0);
         }
 
         if (HandlerPort() is { } port)
         {
-            return new FunctionsApplicationBuilder(args, assembly, port);
+            return port;
         }
 
         Console.Error.WriteLine(NoHost);
@@ -47,28 +50,39 @@ public static class FunctionsApplication
     /// <summary>Adds the functions of <paramref name="assembly"/> and binds the server to <paramref name="port"/> of the loopback address.</summary>
     internal static WebApplicationBuilder AddFunctions(this WebApplicationBuilder builder, Assembly assembly, int port)
     {
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
-            kestrel.Listen(IPAddress.Loopback, port);
-        });
-        builder.Services.AddRouting();
-        builder.Services.AddMvcCore();
-        builder.Services.AddSingleton(new JsonSerializerOptions(JsonSerializerDefaults.Web)
-        {
-            TypeInfoResolver = JsonTypeInfoResolver.Combine(JobsJson.Default, new DefaultJsonTypeInfoResolver()),
-        });
-        builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<FunctionEndpoints>(services, FunctionDiscovery.Find(assembly)));
+        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, port));
+        builder.Services.AddFunctions(assembly);
         return builder;
     }
 
-    /// <summary>Maps every function; anything else is 404, which a host takes as a sign of life.</summary>
-    internal static void MapFunctions(this WebApplication app, int port)
+    /// <summary>Binds the server to <paramref name="port"/> of the loopback address.</summary>
+    internal static void Listen(KestrelServerOptions kestrel, int port)
     {
-        var endpoints = app.Services.GetRequiredService<FunctionEndpoints>();
-        endpoints.Map(app, RoutePrefix(AppContext.BaseDirectory));
-        app.Lifetime.ApplicationStarted.Register(() => app.Services.GetRequiredService<ILogger<FunctionEndpoints>>().Serving(endpoints.Functions.Count, port));
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
+        kestrel.Listen(IPAddress.Loopback, port);
+    }
+
+    /// <summary>Adds the functions of <paramref name="assembly"/>.</summary>
+    internal static void AddFunctions(this IServiceCollection services, Assembly assembly)
+    {
+        services.AddRouting();
+        services.AddMvcCore();
+        services.AddSingleton(new JsonSerializerOptions(JsonSerializerDefaults.Web)
+        {
+            TypeInfoResolver = JsonTypeInfoResolver.Combine(JobsJson.Default, new DefaultJsonTypeInfoResolver()),
+        });
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FunctionEndpoints>(provider, FunctionDiscovery.Find(assembly)));
+    }
+
+    /// <summary>Maps every function; anything else is 404, which a host takes as a sign of life.</summary>
+    internal static void MapFunctions(this IEndpointRouteBuilder routes, int port)
+    {
+        var services = routes.ServiceProvider;
+        var endpoints = services.GetRequiredService<FunctionEndpoints>();
+        endpoints.Map(routes, RoutePrefix(AppContext.BaseDirectory));
+        var lifetime = services.GetRequiredService<IHostApplicationLifetime>();
+        lifetime.ApplicationStarted.Register(() => services.GetRequiredService<ILogger<FunctionEndpoints>>().Serving(endpoints.Functions.Count, port));
     }
 
     /// <summary>Raw requests keep the host's route prefix, so the handler must know it too.</summary>

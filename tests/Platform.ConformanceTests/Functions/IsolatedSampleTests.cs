@@ -74,6 +74,20 @@ public sealed class IsolatedSampleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Program_ThatBeginsWithAHostBuilder_ServesTheSameFunctions()
+    {
+        var options = new FunctionsHostOptions { AppRoot = AppRoot, StateFolder = _state + "-older", Port = 0, Environment = new Dictionary<string, string> { ["BEGIN_AS_BEFORE"] = "true" }, DrainTimeout = TimeSpan.FromSeconds(3) };
+        await using (var older = await EmbeddedFunctionsHost.StartAsync(options, NullLoggerFactory.Instance, Cancel))
+        {
+            Assert.Equal("Hello, Ada!", await _client.GetStringAsync($"http://127.0.0.1:{older.Port}/api/hello/Ada", Cancel));
+            using var submitted = await _client.PostAsync($"http://127.0.0.1:{older.Port}/api/Submit", null, Cancel);
+            Assert.Equal(HttpStatusCode.Accepted, submitted.StatusCode);
+        }
+
+        Directory.Delete(options.StateFolder, recursive: true);
+    }
+
+    [Fact]
     public async Task Timer_OnStartup_RunsWithItsRetryContext() => Assert.Equal(["past due False, retry 0 of 5"], await MessagesAsync("reports", 1));
 
     private static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");

@@ -134,10 +134,14 @@ internal sealed class EmbeddedQueue : IMessageQueue
 
         if (wait > TimeSpan.Zero)
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            await Task.WhenAny(news, Task.Delay(wait, _time, either.Token));
-            await either.CancelAsync();
-            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                await news.WaitAsync(wait, _time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                // A message that was hidden may be visible now.
+            }
         }
     }
 

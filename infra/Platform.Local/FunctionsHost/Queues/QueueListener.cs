@@ -51,7 +51,8 @@ internal sealed class QueueListener(FunctionDefinition function, string queueNam
                 var batch = await queue.ReceiveAsync(settings.BatchSize, Lease, stopping);
                 foreach (var message in batch)
                 {
-                    _running.Add(Task.Run(() => ProcessAsync(queue, message, abort), CancellationToken.None));
+                    // A lone message begins on this thread: handing it over would take longer than sending its envelope.
+                    _running.Add(batch.Count == 1 ? ProcessAsync(queue, message, abort) : Task.Run(() => ProcessAsync(queue, message, abort), CancellationToken.None));
                 }
 
                 if (batch.Count == 0)
