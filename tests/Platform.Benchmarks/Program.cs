@@ -1,5 +1,6 @@
 using Platform.Benchmarks.Dispatch;
 using Platform.Benchmarks.Engine;
+using Platform.Benchmarks.Jobs;
 using Platform.Benchmarks.Tier;
 using Platform.Benchmarks.Weights;
 
@@ -11,6 +12,8 @@ switch (args)
         return await HostHandler.RunAsync();
     case ["engine", .. var rest]:
         return await EngineSuite.RunAsync(rest);
+    case ["jobs", .. var rest]:
+        return await JobsBenchmark.RunAsync(rest);
     case ["tier", .. var rest]:
         return await TierBenchmark.RunAsync(rest);
     case [MemorySuite.ChildVerb, var folder]:
@@ -22,6 +25,6 @@ switch (args)
     case [StartSuite.BareVerb]:
         return StartSuite.RunBare();
     default:
-        Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, engine, tier, weights");
+        Console.Error.WriteLine("Usage: dotnet run -c Release --project tests/Platform.Benchmarks -- <suite> [--json]\nSuites: dispatch, engine, jobs, tier, weights");
         return 64;
 }
