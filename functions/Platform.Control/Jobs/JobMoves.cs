@@ -56,7 +56,7 @@ internal static class JobMoves
         End(EndAttempt(job, JobOutcomes.Succeeded, null, now), JobState.Succeeded, $"Finished by {job.Attempts[^1].Worker} in attempt {job.Attempts[^1].Number}.", now) with
         {
             Result = result,
-            Progress = new JobProgress(result.Items, result.Items),
+            Progress = job.Progress.Total > 0 ? new JobProgress(job.Progress.Total, job.Progress.Total) : new JobProgress(result.Items, result.Items),
         };
 
     /// <summary>An array job begins: its children do the work.</summary>
