@@ -130,5 +130,9 @@ internal sealed class Blob : IBudgetItem, IDisposable
         await Recorder.QuiesceAsync();
     }
 
-    public void Dispose() => File?.Dispose();
+    public void Dispose()
+    {
+        File?.Dispose();
+        Recorder.Dispose();
+    }
 }

@@ -4,7 +4,7 @@ namespace Platform.DataPlane.Nvme.Blobs;
 
 /// <summary>Makes a blob's chunks durable and records them in the catalog; the last time round it seals the blob.</summary>
 /// <remarks>One recording at a time, so chunks that land meanwhile share the next sync.</remarks>
-internal sealed class BlobRecorder
+internal sealed class BlobRecorder : IDisposable
 {
     // A sync makes the device wait for all writes before it. Under a steady stream one per 32 MiB costs little, and so much at most is fetched again after a crash.
     private const long RecordBytes = 32 << 20;
@@ -14,7 +14,9 @@ internal sealed class BlobRecorder
     private readonly List<int> _unrecorded = [];
     private TaskCompletionSource _sealed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _recording = Task.CompletedTask;
+    private readonly SemaphoreSlim _turn = new(1);
     private bool _recordingRuns;
+    private volatile bool _closed;
 
     public BlobRecorder(TierEnvironment tier, Blob blob)
     {
@@ -70,33 +72,30 @@ internal sealed class BlobRecorder
     {
         _blob.File.SetLength(_blob.Layout.LengthBytes);
         await _blob.File.SyncAsync();
-        var record = _blob.Record with { Crcs = _blob.Chunks.Crcs };
-        if (!_blob.IsRemoved)
-        {
-            await _tier.Catalog.CommitAsync(
-            [
-                new(BlobLayout.RecordKey(record.Id), record.Write()),
-                .. _tier.Catalog.Keys(BlobLayout.ChunkPrefix(record.Id)).Select(key => new DurableWrite(key, null)),
-                .. alsoCommit,
-            ]);
-        }
-
-        _blob.Record = record;
+        await RecordAsync(
+            record => record with { Crcs = _blob.Chunks.Crcs },
+            record => [new(BlobLayout.RecordKey(record.Id), record.Write()), .. _tier.Catalog.Keys(BlobLayout.ChunkPrefix(record.Id)).Select(key => new DurableWrite(key, null)), .. alsoCommit]);
         _sealed.TrySetResult();
-        NvmeLog.Sealed(_tier.Logger, record.Key, record.LengthBytes);
+        NvmeLog.Sealed(_tier.Logger, _blob.Key, _blob.Record.LengthBytes);
     }
 
     /// <summary>Notes that an object holds a copy now.</summary>
-    public async Task ReplicateAsync(string objectKey, string etag)
-    {
-        var record = _blob.Record with { ObjectKey = objectKey, ETag = etag, Durability = Tiering.Durability.Replicated };
-        if (!_blob.IsRemoved)
-        {
-            await _tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(record.Id), record.Write())]);
-        }
+    public Task ReplicateAsync(string objectKey, string etag) => RecordAsync(
+        record => record with { ObjectKey = objectKey, ETag = etag, Durability = Tiering.Durability.Replicated },
+        record => [new(BlobLayout.RecordKey(record.Id), record.Write())]);
 
-        _blob.Record = record;
+    /// <summary>Ends the recording: what is under way is waited for, and nothing of the blob gets into the catalog any more, so that nothing comes back after its removal.</summary>
+    public async Task CloseAsync()
+    {
+        await _turn.WaitAsync();
+        _closed = true;
+        _turn.Release();
     }
+
+    public void Dispose() => _turn.Dispose();
+
+    /// <summary>Takes <see cref="CloseAsync"/> back.</summary>
+    public void Reopen() => _closed = false;
 
     /// <summary>Records what has landed and waits for it.</summary>
     public async Task QuiesceAsync()
@@ -143,10 +142,10 @@ internal sealed class BlobRecorder
                 {
                     await SealAsync([]);
                 }
-                else if (!_blob.IsRemoved)
+                else
                 {
                     await _blob.File.SyncAsync();
-                    await _tier.Catalog.CommitAsync([.. chunks.Select(index => new DurableWrite(BlobLayout.ChunkKey(_blob.Record.Id, index), CrcBytes(_blob.Chunks.Crcs[index])))]);
+                    await RecordAsync(record => record, record => [.. chunks.Select(index => new DurableWrite(BlobLayout.ChunkKey(record.Id, index), CrcBytes(_blob.Chunks.Crcs[index])))]);
                 }
             }
             catch (Exception cause) when (cause is IOException or ObjectDisposedException)
@@ -155,6 +154,26 @@ internal sealed class BlobRecorder
                 GiveUp(chunks, cause);
                 return;
             }
+        }
+    }
+
+    /// <summary>Changes the record and the catalog together, one at a time; only the record once the blob's recording has ended.</summary>
+    private async Task RecordAsync(Func<BlobRecord, BlobRecord> change, Func<BlobRecord, IReadOnlyList<DurableWrite>> writesOf)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            var record = change(_blob.Record);
+            if (!_closed)
+            {
+                await _tier.Catalog.CommitAsync(writesOf(record));
+            }
+
+            _blob.Record = record;
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 

@@ -160,9 +160,18 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
             if (old is not null)
             {
                 await old.QuiesceAsync();
+                await old.Recorder.CloseAsync();
             }
 
-            await blob.Recorder.SealAsync(old is null ? [] : Removal.WritesOf(tier, old));
+            try
+            {
+                await blob.Recorder.SealAsync(old is null ? [] : Removal.WritesOf(tier, old));
+            }
+            catch
+            {
+                old?.Recorder.Reopen();
+                throw;
+            }
 
             // From here on the new one is the durable one: nothing may fail the call any more.
             lock (residents.Gate)

@@ -24,10 +24,12 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
         try
         {
             await blob.QuiesceAsync();
+            await blob.Recorder.CloseAsync();
             await tier.Catalog.CommitAsync(WritesOf(tier, blob));
         }
         catch (StorageException)
         {
+            blob.Recorder.Reopen();
             lock (residents.Gate)
             {
                 residents.Leaving.Remove(blob);
