@@ -36,7 +36,6 @@ internal sealed class LocalPlatform : IAsyncDisposable
         _loggers = LoggerFactory.Create(logging => logging
             .SetMinimumLevel(options.LogLevel)
             .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
-            .AddFilter("Yarp", LogLevel.Warning)
             .AddFilter("System.Net.Http", LogLevel.Warning)
             .AddProvider(new FollowLoggerProvider(log, options.Time)));
         _logger = _loggers.CreateLogger("Supervisor");
