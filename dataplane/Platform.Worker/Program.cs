@@ -40,7 +40,7 @@ builder.Services.AddSingleton<NodeChanges>();
 builder.Services.AddSingleton<WorkerMetrics>();
 builder.Services.AddSingleton(new PrometheusPage(WorkerMetrics.MeterName));
 builder.Services.AddSingleton<IObjectStorage>(services =>
-    new CountingObjectStorage(new DirectoryObjectStorage(services.GetRequiredService<WorkerNode>().ObjectStorageRoot), ObjectStorageCounters.Process));
+    new CountingObjectStorage(ObjectStorageLocation.Open(services.GetRequiredService<WorkerNode>().ObjectStorage, services.GetRequiredService<TimeProvider>()), ObjectStorageCounters.Process));
 builder.Services.AddSingleton<OpenTier>();
 builder.Services.AddSingleton(services => services.GetRequiredService<OpenTier>().Tier);
 builder.Services.AddSingleton<NodeTier>();

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Platform.DataPlane.ObjectStorage;
 using Platform.Jobs;
 
 namespace Platform.Worker;
@@ -10,7 +11,7 @@ internal sealed class WorkerNode
     {
         Name = name;
         var home = HomeFolder.Resolve(options.Value.Home);
-        ObjectStorageRoot = options.Value.ObjectStorageRoot ?? home.Objects;
+        ObjectStorage = options.Value.ObjectStorage ?? ObjectStorageLocation.Resolve(home.Objects);
         TierFolder = home.Tier(name);
         JobsFolder = Path.Combine(home.Node(name), "jobs");
         EnginesFolder = Path.Combine(home.Node(name), "engines");
@@ -26,7 +27,8 @@ internal sealed class WorkerNode
     /// <summary>Another one in every process, so that control notices a restart.</summary>
     public string InstanceId { get; } = Guid.NewGuid().ToString("n");
 
-    public string ObjectStorageRoot { get; }
+    /// <summary>As <see cref="ObjectStorageLocation"/> takes it.</summary>
+    public string ObjectStorage { get; }
 
     public string TierFolder { get; }
 

@@ -13,8 +13,8 @@ public sealed class WorkerOptions
     /// <summary>Folder of the whole platform's state. Default: <c>PLATFORM_HOME</c>, else <c>.platform</c> beside the nearest <c>dapr.yaml</c>.</summary>
     public string? Home { get; set; }
 
-    /// <summary>Root folder of the directory object storage. Default: <c>objects</c> in <see cref="Home"/>.</summary>
-    public string? ObjectStorageRoot { get; set; }
+    /// <summary>Object storage: a folder, or <c>s3://bucket[/prefix][?endpoint=URL&amp;region=NAME&amp;path-style=true|false]</c>. Default: <c>PLATFORM_OBJECT_STORAGE</c>, else <c>objects</c> in <see cref="Home"/>.</summary>
+    public string? ObjectStorage { get; set; }
 
     /// <summary>Hard limit of the NVMe tier, bytes. Default 1 GiB, at least 16 MiB.</summary>
     [Range(16L << 20, long.MaxValue)]

@@ -10,7 +10,7 @@ internal static class ModelPublisher
     /// <summary>Copies and publishes, behind a progress bar of bytes.</summary>
     public static async Task<ModelManifest> PublishAsync(ModelFolder folder, HomeFolder home, PlatformClient client, IAnsiConsole console, CancellationToken cancellationToken)
     {
-        var storage = new DirectoryObjectStorage(home.Objects);
+        var storage = ObjectStorageLocation.Open(ObjectStorageLocation.Resolve(home.Objects));
         var files = new List<ModelFile>();
         await console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn()).StartAsync(async progress =>
         {
@@ -30,7 +30,7 @@ internal static class ModelPublisher
     /// <summary>Deletes a model's objects; what is absent is no error.</summary>
     public static async Task RemoveObjectsAsync(string model, HomeFolder home, CancellationToken cancellationToken)
     {
-        var storage = new DirectoryObjectStorage(home.Objects);
+        var storage = ObjectStorageLocation.Open(ObjectStorageLocation.Resolve(home.Objects));
         await foreach (var found in storage.ListAsync(ObjectKeys.ModelFolder(model), cancellationToken))
         {
             await storage.DeleteAsync(found.Key, cancellationToken: cancellationToken);

@@ -9,7 +9,7 @@ internal static class DemoResults
 {
     /// <summary>Number of results, every one of them in its place and not empty.</summary>
     /// <exception cref="PlatformException">A result is missing, out of order or empty.</exception>
-    public static async Task<int> CountAsync(DirectoryObjectStorage storage, JobStatus job, CancellationToken cancellationToken)
+    public static async Task<int> CountAsync(IObjectStorage storage, JobStatus job, CancellationToken cancellationToken)
     {
         if (job.Result is not { } result)
         {

@@ -165,7 +165,7 @@ internal sealed class DemoRun
         var job = await JobProgressBar.WaitAsync(_client, spec.Id, _console, cancellationToken, whileRunning);
         _console.Write(JobView.Attempts(job));
         Expect(job.State == JobState.Succeeded, $"job {job.Id} ended as {job.State}: {job.Failure?.Message ?? job.Reason}");
-        var items = await DemoResults.CountAsync(new DirectoryObjectStorage(_home.Objects), job, cancellationToken);
+        var items = await DemoResults.CountAsync(ObjectStorageLocation.Open(ObjectStorageLocation.Resolve(_home.Objects)), job, cancellationToken);
         Expect(items == Items, $"job {job.Id} has {items} results for {Items} prompts");
         return new DemoJob(job.Id, job.State.ToString(), job.Attempts.Count, items);
     }

@@ -17,7 +17,7 @@ public sealed class TierBudgetTests
             from action in Gen.Choose(0, 9)
             select (Class: tierClass, Bytes: bytes, Action: action);
 
-        Prop.ForAll(step.ArrayOf().ToArbitrary(), Run).QuickCheckThrowOnFailure();
+        Prop.ForAll(step.ArrayOf().ToArbitrary(), Run).Check(Properties.Config);
     }
 
     [Fact]

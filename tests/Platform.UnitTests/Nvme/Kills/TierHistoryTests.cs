@@ -14,7 +14,7 @@ public sealed class TierHistoryTests : IDisposable
 
     [Fact(Timeout = 300_000)]
     public async Task Work_AnyHistory_IsAsTheModelSays() =>
-        await Task.Run(() => Prop.ForAll(Gen.Choose(0, 1_000_000).ToArbitrary(), seed => HoldsAsync(seed)).Check(Config.QuickThrowOnFailure.WithMaxTest(40)), TestContext.Current.CancellationToken);
+        await Task.Run(() => Prop.ForAll(Gen.Choose(0, 1_000_000).ToArbitrary(), seed => HoldsAsync(seed)).Check(Properties.Config.WithMaxTest(40)), TestContext.Current.CancellationToken);
 
     private async Task<bool> HoldsAsync(int seed)
     {
