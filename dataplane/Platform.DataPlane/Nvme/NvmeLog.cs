@@ -35,6 +35,9 @@ internal static partial class NvmeLog
     [LoggerMessage(3012, LogLevel.Warning, "{Path} of the removed blob {Key} could not be deleted; it stays counted, and is tried again when room is needed: {Message}")]
     public static partial void NotDeleted(ILogger logger, string path, string key, string message);
 
+    [LoggerMessage(3013, LogLevel.Warning, "The upload of object {ObjectKey}, whose blob was removed, could not be aborted; it is tried again: {Message}")]
+    public static partial void UploadNotAborted(ILogger logger, string objectKey, string message);
+
     [LoggerMessage(3006, LogLevel.Warning, "Blob {Key} is dropped: {Reason}")]
     public static partial void Dropped(ILogger logger, string key, string reason);
 

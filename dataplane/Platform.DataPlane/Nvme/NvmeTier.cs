@@ -164,7 +164,7 @@ public sealed class NvmeTier : IAsyncDisposable
         _uploader?.Wake();
     }
 
-    /// <summary>Starts to copy only copies to object storage, those of earlier runs included, one after the other, until the tier is disposed. A copy that fails is tried again with growing pauses.</summary>
+    /// <summary>Starts to copy only copies to object storage, those of earlier runs included, one after the other, until the tier is disposed. A copy that fails is tried again with growing pauses, and a large one goes on where it broke off, after a restart too.</summary>
     /// <param name="storage">Where to.</param>
     /// <param name="objectKeyOf">The object's key for a blob's key.</param>
     public void StartUploads(IObjectStorage storage, Func<string, string> objectKeyOf)
@@ -213,6 +213,7 @@ public sealed class NvmeTier : IAsyncDisposable
             }
 
             await _removal.RemoveAsync(blob, RemovalCause.Request("it was removed on request"));
+            _uploader?.Wake();
             return true;
         }
         finally

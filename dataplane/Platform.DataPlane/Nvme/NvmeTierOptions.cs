@@ -32,6 +32,9 @@ public sealed record NvmeTierOptions
     /// <summary>Most bytes that may be only copies. A writer beyond it waits while uploads make room, and is refused if nothing uploads. Default: half of the limit.</summary>
     public long? OnlyCopyLimitBytes { get; init; }
 
+    /// <summary>Only copies larger than this are copied to object storage in parts of so many bytes; an upload that broke off goes on after the last part that arrived. Default 16 MiB, 4096 to 1 GiB; the storage may want larger parts (S3: 5 MiB, and 10,000 parts at most). One part is held in memory.</summary>
+    public long UploadPartBytes { get; init; } = 16 << 20;
+
     /// <summary>When checksums are compared. Default <see cref="VerificationPolicy.Always"/>.</summary>
     public VerificationPolicy Verification { get; init; } = VerificationPolicy.Always;
 
@@ -61,6 +64,8 @@ public sealed record NvmeTierOptions
         ArgumentOutOfRangeException.ThrowIfNotEqual(ChunkBytes % 4096, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(Buffers, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(SampleEvery, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(UploadPartBytes, 4096);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(UploadPartBytes, 1L << 30);
         if (Shares.Values.Sum(share => share.FloorBytes) > LimitBytes - MetadataBytes || Shares.Any(share => share.Value.FloorBytes > share.Value.CeilingBytes))
         {
             throw new ArgumentException($"The floors of {nameof(Shares)} must fit {nameof(LimitBytes)} - {nameof(MetadataBytes)} together, and none may be above its ceiling.", nameof(Shares));

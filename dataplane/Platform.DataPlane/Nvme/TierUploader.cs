@@ -1,4 +1,6 @@
+using System.Globalization;
 using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Io;
 using Platform.DataPlane.Nvme.Residency;
 using Platform.DataPlane.ObjectStorage;
 
@@ -43,19 +45,21 @@ internal sealed class TierUploader : IAsyncDisposable
         var failures = 0;
         while (true)
         {
+            var succeeded = await AbortAbandonedAsync();
             await using (var lease = _onlyCopies.NextUpload(out var blob))
             {
                 if (lease is not null)
                 {
-                    failures = await UploadAsync(lease, blob!) ? 0 : failures + 1;
+                    succeeded &= await UploadAsync(lease, blob!);
                 }
-                else
+                else if (succeeded)
                 {
                     await _wake.WaitAsync(_stop.Token);
                 }
             }
 
-            if (failures > 0)
+            failures = succeeded ? 0 : failures + 1;
+            if (!succeeded)
             {
                 var pause = FirstPause * Math.Pow(2, Math.Min(failures - 1, 16)) * (0.5 + Random.Shared.NextDouble());
                 await Task.Delay(pause < LongestPause ? pause : LongestPause, _tier.Options.Time, _stop.Token);
@@ -68,8 +72,12 @@ internal sealed class TierUploader : IAsyncDisposable
         var objectKey = _objectKeyOf(blob.Key);
         try
         {
-            await using var stream = new BlobReadStream(lease);
-            var etag = await _storage.PutAsync(objectKey, stream, cancellationToken: _stop.Token);
+            if (await new BlobUpload(_tier, blob, lease, _storage, objectKey).RunAsync(_stop.Token) is not { } etag)
+            {
+                // It was removed.
+                return true;
+            }
+
             await blob.Recorder.ReplicateAsync(objectKey, etag);
             NvmeLog.Replicated(_tier.Logger, blob.Key, objectKey, etag);
             _onlyCopies.Uploaded();
@@ -81,5 +89,38 @@ internal sealed class TierUploader : IAsyncDisposable
             NvmeLog.UploadFailed(_tier.Logger, blob.Key, objectKey, blob.Upload.Tries, cause.Message);
             return false;
         }
+    }
+
+    /// <summary>Gives up uploads whose blob is gone: removed, replaced, or lost before this life began.</summary>
+    /// <returns>False if one could not be given up, and is to be tried again.</returns>
+    private async Task<bool> AbortAbandonedAsync()
+    {
+        foreach (var key in _tier.Catalog.Keys(BlobLayout.UploadPrefix).ToList())
+        {
+            var id = long.Parse(key.AsSpan(BlobLayout.UploadPrefix.Length), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            if (_tier.Catalog.TryGet(BlobLayout.RecordKey(id), out _) || !_tier.Catalog.TryGet(key, out var bytes))
+            {
+                continue;
+            }
+
+            var upload = UploadRecord.Read(bytes);
+            try
+            {
+                _tier.Device.Fault(FaultArea.Upload["abort"]);
+                if (upload is not null && upload.Storage == _storage.Name && _storage.Uploads is { } uploads)
+                {
+                    await uploads.AbortAsync(upload.ObjectKey, upload.UploadId, _stop.Token);
+                }
+
+                await _tier.Catalog.CommitAsync(BlobLayout.UploadWrites(_tier.Catalog, id));
+            }
+            catch (Exception cause) when (!_stop.IsCancellationRequested)
+            {
+                NvmeLog.UploadNotAborted(_tier.Logger, upload?.ObjectKey ?? key, cause.Message);
+                return false;
+            }
+        }
+
+        return true;
     }
 }

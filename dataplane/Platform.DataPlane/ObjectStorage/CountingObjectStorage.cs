@@ -5,13 +5,14 @@ namespace Platform.DataPlane.ObjectStorage;
 /// <param name="scope">Counts for the scope; <see cref="ObjectStorageCounters.Process"/> counts too, once, however many scopes are nested.</param>
 public sealed class CountingObjectStorage(IObjectStorage inner, ObjectStorageCounters scope) : IObjectStorage
 {
-    private readonly bool _outermost = inner is not CountingObjectStorage;
-
     /// <summary>The scope's counters.</summary>
     public ObjectStorageCounters Counters => scope;
 
     /// <inheritdoc/>
     public string Name => inner.Name;
+
+    /// <inheritdoc/>
+    public IObjectUploads? Uploads { get; } = inner.Uploads is { } uploads ? new CountingUploads(uploads, bytes => Count(scope, inner, counters => counters.AddPart(bytes)), () => Count(scope, inner, counters => counters.AddPut(0))) : null;
 
     /// <inheritdoc/>
     public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken = default) => inner.HeadAsync(key, cancellationToken);
@@ -56,10 +57,13 @@ public sealed class CountingObjectStorage(IObjectStorage inner, ObjectStorageCou
     /// <inheritdoc/>
     public Task<bool> DeleteAsync(string key, CancellationToken cancellationToken = default) => inner.DeleteAsync(key, cancellationToken);
 
-    private void Count(Action<ObjectStorageCounters> count)
+    private void Count(Action<ObjectStorageCounters> count) => Count(scope, inner, count);
+
+    /// <summary>Counts for the scope, and once for the process: the innermost does that.</summary>
+    private static void Count(ObjectStorageCounters scope, IObjectStorage inner, Action<ObjectStorageCounters> count)
     {
         count(scope);
-        if (_outermost && scope != ObjectStorageCounters.Process)
+        if (inner is not CountingObjectStorage && scope != ObjectStorageCounters.Process)
         {
             count(ObjectStorageCounters.Process);
         }

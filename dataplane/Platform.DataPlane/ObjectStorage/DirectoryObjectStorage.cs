@@ -8,14 +8,13 @@ namespace Platform.DataPlane.ObjectStorage;
 /// <remarks>
 /// An object is a plain file. Writes go to a file in <c>.uploads~/</c> (no key can name it), are synced and renamed into place. The ETag is the file's time and length;
 /// each write sets a time of its own in steps of 100 ns, so a rewrite with the same length is told apart. Unlike S3, <c>a</c> and <c>a/b</c> cannot both be objects.
-/// Uploads that a killed process left are removed by the next process after a day.
+/// Uploads that a killed process left, and those in parts that nobody went on with, are removed after a day by the next who opens the directory.
 /// </remarks>
 public sealed class DirectoryObjectStorage : IObjectStorage
 {
     private const string UploadFolder = ".uploads~";
     private const int LongestName = 255;
     private static readonly TimeSpan UploadLifetime = TimeSpan.FromDays(1);
-    private static long _lastWriteTicks;
 
     private readonly string _root;
     private readonly string _uploads;
@@ -29,6 +28,7 @@ public sealed class DirectoryObjectStorage : IObjectStorage
         _uploads = Path.Combine(_root, UploadFolder);
         _locks = new KeyLocks(Path.Combine(_uploads, "locks"));
         _time = time ?? TimeProvider.System;
+        Uploads = new DirectoryUploads(this);
         Directory.CreateDirectory(_uploads);
         RemoveOldUploads();
     }
@@ -37,11 +37,14 @@ public sealed class DirectoryObjectStorage : IObjectStorage
     public string Name => _root;
 
     /// <inheritdoc/>
+    public IObjectUploads? Uploads { get; }
+
+    /// <inheritdoc/>
     public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken = default)
     {
         ObjectKey.ThrowIfInvalid(key);
         var file = new FileInfo(PathOf(key));
-        return Task.FromResult(file.Exists ? Describe(key, file.Length, file.LastWriteTimeUtc) : null);
+        return Task.FromResult(file.Exists ? ObjectFiles.Describe(key, file.Length, file.LastWriteTimeUtc) : null);
     }
 
     /// <inheritdoc/>
@@ -90,27 +93,15 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             {
                 await content.CopyToAsync(file, cancellationToken);
                 length = file.Length;
-                var time = NextWriteTime();
                 await file.FlushAsync(cancellationToken);
-                File.SetLastWriteTimeUtc(file.SafeFileHandle, time);
-                file.Flush(flushToDisk: true);
+                Finish(file.SafeFileHandle);
             }
 
-            using (await _locks.TakeAsync(key, cancellationToken))
-            {
-                await CheckAsync(key, condition, cancellationToken);
-                var path = PathOf(key);
-                Place(upload, path);
-                return Describe(key, length, File.GetLastWriteTimeUtc(path)).ETag;
-            }
+            return await PlaceAsync(upload, key, length, condition, cancellationToken);
         }
         catch (Exception cause) when (cause is (IOException or UnauthorizedAccessException) and not StorageException)
         {
-            throw key.Split('/').Any(segment => segment.Length > LongestName)
-                ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: a directory takes {LongestName} characters between two slashes at most.", cause)
-                : Directory.Exists(PathOf(key))
-                ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: there are objects below '{key}/'. A directory cannot hold both.", cause)
-                : StorageException.From(cause, $"Object '{key}' cannot be written to {_root}");
+            throw CannotWrite(key, cause);
         }
         finally
         {
@@ -142,7 +133,7 @@ public sealed class DirectoryObjectStorage : IObjectStorage
                 var key = Path.GetRelativePath(_root, file.FullName).Replace(Path.DirectorySeparatorChar, '/');
                 if (key.StartsWith(prefix, StringComparison.Ordinal) && ObjectKey.IsValid(key) && file.Exists)
                 {
-                    objects.Add(Describe(key, file.Length, file.LastWriteTimeUtc));
+                    objects.Add(ObjectFiles.Describe(key, file.Length, file.LastWriteTimeUtc));
                 }
             }
         }
@@ -171,13 +162,13 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             {
                 Posix.SyncFolder(folder);
             }
-            catch (IOException cause) when (IsAbsent(cause))
+            catch (IOException cause) when (ObjectFiles.IsAbsent(cause))
             {
                 // Whoever deleted the last object in it deleted the folder too.
             }
 
             // A folder that holds nothing must not stand in the way of an object with its name.
-            while (folder.Length > _root.Length && TryDeleteEmpty(folder))
+            while (folder.Length > _root.Length && ObjectFiles.TryDeleteEmpty(folder))
             {
                 folder = Path.GetDirectoryName(folder)!;
             }
@@ -186,8 +177,36 @@ public sealed class DirectoryObjectStorage : IObjectStorage
         }
     }
 
-    private static ObjectInfo Describe(string key, long length, DateTime writtenUtc) =>
-        new(key, length, $"{writtenUtc.Ticks:x}-{length:x}", new DateTimeOffset(writtenUtc, TimeSpan.Zero));
+    /// <summary>Makes a whole and durable file the object of a key.</summary>
+    /// <returns>Its ETag.</returns>
+    internal async Task<string> PlaceAsync(string file, string key, long lengthBytes, PutCondition condition, CancellationToken cancellationToken)
+    {
+        using (await _locks.TakeAsync(key, cancellationToken))
+        {
+            await CheckAsync(key, condition, cancellationToken);
+            var path = PathOf(key);
+            ObjectFiles.Place(file, path);
+            return ObjectFiles.Describe(key, lengthBytes, File.GetLastWriteTimeUtc(path)).ETag;
+        }
+    }
+
+    /// <summary>Gives a file a time that no other write has, and makes it durable.</summary>
+    internal void Finish(SafeFileHandle file)
+    {
+        File.SetLastWriteTimeUtc(file, ObjectFiles.NextWriteTime(_time));
+        RandomAccess.FlushToDisk(file);
+    }
+
+    /// <summary>Says why an object could not be written.</summary>
+    internal StorageException CannotWrite(string key, Exception cause) =>
+        key.Split('/').Any(segment => segment.Length > LongestName)
+            ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: a directory takes {LongestName} characters between two slashes at most.", cause)
+            : Directory.Exists(PathOf(key))
+            ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: there are objects below '{key}/'. A directory cannot hold both.", cause)
+            : StorageException.From(cause, $"Object '{key}' cannot be written to {_root}");
+
+    /// <summary>Where the bytes of an upload lie until it is complete.</summary>
+    internal string UploadPath(string name) => Path.Combine(_uploads, name);
 
     private string PathOf(string key) => Path.Combine(_root, key);
 
@@ -204,7 +223,7 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             throw new StorageException(StorageError.NotFound, $"There is no object '{key}' in {_root}. Publish it.", cause);
         }
 
-        info = Describe(key, RandomAccess.GetLength(file), File.GetLastWriteTimeUtc(file));
+        info = ObjectFiles.Describe(key, RandomAccess.GetLength(file), File.GetLastWriteTimeUtc(file));
         if (ifMatch is not null && ifMatch != info.ETag)
         {
             file.Dispose();
@@ -235,84 +254,6 @@ public sealed class DirectoryObjectStorage : IObjectStorage
 
     private StorageException Changed(string key, string expected, string found) =>
         new(StorageError.Changed, $"Object '{key}' in {_root}: found {found}, expected {expected}. It was written meanwhile; read it again.");
-
-    private DateTime NextWriteTime()
-    {
-        var now = _time.GetUtcNow().Ticks;
-        while (true)
-        {
-            var last = Interlocked.Read(ref _lastWriteTicks);
-            var next = Math.Max(now, last + 1);
-            if (Interlocked.CompareExchange(ref _lastWriteTicks, next, last) == last)
-            {
-                return new DateTime(next, DateTimeKind.Utc);
-            }
-        }
-    }
-
-    /// <summary>Renames an upload into place. A folder on the way may be deleted meanwhile by whoever deleted the last object in it; then it is made anew.</summary>
-    private static void Place(string upload, string path)
-    {
-        const int Tries = 100;
-
-        // What .NET makes of a folder that another made, and a third deleted, between its call to make it and its look at why that failed.
-        const int AlreadyExists = 17;
-        var folder = Path.GetDirectoryName(path)!;
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                CreateFolder(folder);
-                if (Directory.Exists(path))
-                {
-                    TryDeleteEmpty(path);
-                }
-
-                File.Move(upload, path, overwrite: true);
-                Posix.SyncFolder(folder);
-                return;
-            }
-            catch (IOException cause) when (attempt < Tries && (IsAbsent(cause) || cause.HResult == AlreadyExists))
-            {
-                // Once more.
-            }
-        }
-    }
-
-    /// <summary>True for ENOENT (2), which .NET has types for and <see cref="Posix"/> reports as the error number.</summary>
-    private static bool IsAbsent(IOException cause) => cause is DirectoryNotFoundException or FileNotFoundException || cause.HResult == 2;
-
-    /// <summary>Deletes a folder with no files in it.</summary>
-    /// <returns>False if there are files in it.</returns>
-    private static bool TryDeleteEmpty(string folder)
-    {
-        try
-        {
-            foreach (var inner in Directory.GetDirectories(folder))
-            {
-                TryDeleteEmpty(inner);
-            }
-
-            Directory.Delete(folder);
-            return true;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Creates a folder and makes each new name on the way durable.</summary>
-    private static void CreateFolder(string folder)
-    {
-        if (!Directory.Exists(folder))
-        {
-            var parent = Path.GetDirectoryName(folder)!;
-            CreateFolder(parent);
-            Directory.CreateDirectory(folder);
-            Posix.SyncFolder(parent);
-        }
-    }
 
     private void RemoveOldUploads()
     {

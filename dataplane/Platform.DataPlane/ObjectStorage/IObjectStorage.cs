@@ -10,6 +10,9 @@ public interface IObjectStorage
     /// <summary>What the storage is, for messages: a path or a URL.</summary>
     string Name { get; }
 
+    /// <summary>Uploads in parts that can be gone on with; null if objects are only taken whole.</summary>
+    IObjectUploads? Uploads => null;
+
     /// <summary>Describes an object.</summary>
     /// <returns>Null if there is none.</returns>
     Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken = default);

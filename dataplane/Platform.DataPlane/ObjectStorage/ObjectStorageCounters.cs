@@ -17,15 +17,17 @@ public sealed class ObjectStorageCounters
     /// <summary>Reads of content: ranged reads and opened streams.</summary>
     public long Gets => Interlocked.Read(ref _gets);
 
-    /// <summary>Bytes of content sent by writes that succeeded.</summary>
+    /// <summary>Bytes of content sent by writes, and by parts of uploads, that succeeded.</summary>
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);
 
-    /// <summary>Writes that succeeded.</summary>
+    /// <summary>Writes that succeeded; of an upload in parts, its completion.</summary>
     public long Puts => Interlocked.Read(ref _puts);
 
     internal void AddGet() => Interlocked.Increment(ref _gets);
 
     internal void AddRead(long bytes) => Interlocked.Add(ref _bytesRead, bytes);
+
+    internal void AddPart(long bytes) => Interlocked.Add(ref _bytesWritten, bytes);
 
     internal void AddPut(long bytes)
     {

@@ -17,10 +17,14 @@ public sealed class S3ObjectStorage : IObjectStorage, IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _connection = new S3Connection(options.Validated(), time ?? TimeProvider.System);
+        Uploads = new S3Uploads(_connection);
     }
 
     /// <inheritdoc/>
     public string Name => _connection.Name;
+
+    /// <inheritdoc/>
+    public IObjectUploads? Uploads { get; }
 
     /// <inheritdoc/>
     public async Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken = default)

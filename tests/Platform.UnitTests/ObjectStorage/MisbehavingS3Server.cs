@@ -234,7 +234,13 @@ internal sealed class MisbehavingS3Server : IAsyncDisposable
             return;
         }
 
-        _uploads[context.Request.Query["uploadId"]!][int.Parse(context.Request.Query["partNumber"]!)] = bytes;
+        if (!_uploads.TryGetValue(context.Request.Query["uploadId"]!, out var parts))
+        {
+            await RefuseAsync(context, 404, "NoSuchUpload");
+            return;
+        }
+
+        parts[int.Parse(context.Request.Query["partNumber"]!)] = bytes;
         context.Response.Headers.ETag = $"\"{Convert.ToHexStringLower(SHA256.HashData(bytes))}\"";
     }
 

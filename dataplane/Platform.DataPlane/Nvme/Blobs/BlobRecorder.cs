@@ -82,7 +82,10 @@ internal sealed class BlobRecorder : IDisposable
     /// <summary>Notes that an object holds a copy now.</summary>
     public Task ReplicateAsync(string objectKey, string etag) => RecordAsync(
         record => record with { ObjectKey = objectKey, ETag = etag, Durability = Tiering.Durability.Replicated },
-        record => [new(BlobLayout.RecordKey(record.Id), record.Write())]);
+        record => [new(BlobLayout.RecordKey(record.Id), record.Write()), .. _tier.Catalog.TryGet(BlobLayout.UploadKey(record.Id), out _) ? BlobLayout.UploadWrites(_tier.Catalog, record.Id) : []]);
+
+    /// <summary>Notes something else about the blob in the catalog.</summary>
+    public Task NoteAsync(IReadOnlyList<DurableWrite> writes) => RecordAsync(record => record, _ => writes);
 
     /// <summary>Ends the recording: what is under way is waited for, and nothing of the blob gets into the catalog any more, so that nothing comes back after its removal.</summary>
     public async Task CloseAsync()

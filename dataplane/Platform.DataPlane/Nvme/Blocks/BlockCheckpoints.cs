@@ -29,7 +29,7 @@ internal sealed class BlockCheckpoints : ICheckpointManager
     {
         _device = device;
         _state = state;
-        _file = device.Open(Path.Combine(folder, "commit"), FileMode.OpenOrCreate, "block-commit");
+        _file = device.Open(Path.Combine(folder, "commit"), FileMode.OpenOrCreate, FaultArea.BlockCommit);
         if (state is null)
         {
             RandomAccess.SetLength(_file.Handle, 2 * SlotBytes);
@@ -177,7 +177,7 @@ internal sealed class BlockCheckpoints : ICheckpointManager
         BinaryPrimitives.WriteInt32LittleEndian(slot[56..], state.Metadata.Length);
         state.Metadata.CopyTo(slot[HeaderBytes..]);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[60..], CrcOf(slot, state.Metadata.Length));
-        _device.Fault(_file.WritePoint);
+        _device.Fault(_file.Area.Write);
         RandomAccess.Write(_file.Handle, slot[..(int)AlignedMemory.RoundUp(HeaderBytes + state.Metadata.Length)], (state.Number & 1) * SlotBytes);
         _file.Sync();
         _state = state;

@@ -25,6 +25,7 @@ internal sealed class BlockLog : IDisposable
             Folder = options.Folder,
             Prefix = BlockStore.Prefix,
             FirstSegment = _firstSegment,
+            Area = FaultArea.Blocks,
             Preallocates = true,
             Logger = options.Logger,
             FaultPoint = options.FaultPoint,

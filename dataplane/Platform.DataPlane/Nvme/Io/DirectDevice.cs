@@ -59,9 +59,9 @@ internal sealed class DirectDevice : StorageDeviceBase
     public IoThreads Threads => _threads;
 
     /// <summary>Opens a bulk file for positional I/O.</summary>
-    public DirectFile Open(string path, bool create) => Open(path, create ? FileMode.Create : FileMode.Open, "blob");
+    public DirectFile Open(string path, bool create) => Open(path, create ? FileMode.Create : FileMode.Open, FaultArea.Blob);
 
-    public DirectFile Open(string path, FileMode mode, string area)
+    public DirectFile Open(string path, FileMode mode, FaultArea area)
     {
         var handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         var direct = !_options.IsBuffered && Posix.DirectAlignment(path) <= AlignedMemory.AlignmentBytes && Posix.TrySetDirect(handle);

@@ -11,6 +11,9 @@ internal sealed record DirectDeviceOptions
     /// <summary>A segment's file is <c>{Prefix}.{number}</c>.</summary>
     public string Prefix { get; init; } = "log";
 
+    /// <summary>Names the fault points of the segments; bulk files have their own.</summary>
+    public FaultArea Area { get; init; } = FaultArea.Log;
+
     /// <summary>The first segment that exists.</summary>
     public long FirstSegment { get; init; }
 
@@ -23,6 +26,6 @@ internal sealed record DirectDeviceOptions
     /// <summary>Hears once if direct I/O is refused.</summary>
     public ILogger? Logger { get; init; }
 
-    /// <summary>Called at named points before I/O: <c>{Prefix}.read</c>, <c>{Prefix}.write</c>, <c>{Prefix}.sync</c> for segments, the same with <c>blob</c> for bulk files.</summary>
+    /// <summary>Called before I/O with the point's name, see <see cref="FaultArea"/>.</summary>
     public Action<string>? FaultPoint { get; init; }
 }

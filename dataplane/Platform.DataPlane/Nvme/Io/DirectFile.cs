@@ -9,17 +9,13 @@ namespace Platform.DataPlane.Nvme.Io;
 /// <remarks>Any number of threads at once. Errors are <see cref="IOException"/>s whose <see cref="Exception.HResult"/> is the error number.</remarks>
 internal sealed class DirectFile : IDisposable
 {
-    private readonly string _area;
-
-    public DirectFile(DirectDevice device, SafeFileHandle handle, string path, bool isDirect, string area)
+    public DirectFile(DirectDevice device, SafeFileHandle handle, string path, bool isDirect, FaultArea area)
     {
         Device = device;
         Handle = handle;
         Path = path;
         UsesRing = isDirect && !device.HasFaultPoint && AioRing.Shared is not null;
-        _area = area;
-        ReadPoint = area + ".read";
-        WritePoint = area + ".write";
+        Area = area;
     }
 
     public DirectDevice Device { get; }
@@ -31,11 +27,8 @@ internal sealed class DirectFile : IDisposable
     /// <summary>True if the kernel does its reads and writes without a thread that waits. Fault points are passed on threads, which may be held up there.</summary>
     public bool UsesRing { get; }
 
-    /// <summary>Names of the fault points that reads and writes pass.</summary>
-    public string ReadPoint { get; }
-
-    /// <inheritdoc cref="ReadPoint"/>
-    public string WritePoint { get; }
+    /// <summary>Names the fault points that it passes.</summary>
+    public FaultArea Area { get; }
 
     /// <summary>True for native memory that direct I/O can use as it is.</summary>
     public static unsafe bool IsAligned(Memory<byte> memory) =>
@@ -56,21 +49,21 @@ internal sealed class DirectFile : IDisposable
     /// <summary>As <see cref="SyncAsync"/>, on the calling thread.</summary>
     public void Sync()
     {
-        Device.Fault(_area + ".sync");
+        Device.Fault(Area.Sync);
         Posix.SyncData(Handle);
     }
 
     /// <summary>Reserves space and sets the length.</summary>
     public void Allocate(long lengthBytes)
     {
-        Device.Fault(_area + ".allocate");
+        Device.Fault(Area.Allocate);
         Posix.Allocate(Handle, lengthBytes);
     }
 
     /// <summary>Cuts the file to its exact length.</summary>
     public void SetLength(long lengthBytes)
     {
-        Device.Fault(_area + ".cut");
+        Device.Fault(Area.Cut);
         RandomAccess.SetLength(Handle, lengthBytes);
     }
 

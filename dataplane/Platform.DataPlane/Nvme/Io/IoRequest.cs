@@ -121,7 +121,7 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
     {
         try
         {
-            _file.Device.Fault(_isWrite ? _file.WritePoint : _file.ReadPoint);
+            _file.Device.Fault(_isWrite ? _file.Area.Write : _file.Area.Read);
         }
         catch (PartialTransferException partial) when (!_isWrite)
         {

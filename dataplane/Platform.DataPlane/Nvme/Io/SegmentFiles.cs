@@ -47,7 +47,7 @@ internal sealed class SegmentFiles(DirectDevice device, DirectDeviceOptions opti
     /// <summary>Makes every completed write durable.</summary>
     public void Sync()
     {
-        device.Fault(options.Prefix + ".sync");
+        device.Fault(options.Area.Sync);
         foreach (var segment in _dirty.Keys)
         {
             // The mark goes before the flush: a write that comes in between sets it again.
@@ -101,7 +101,7 @@ internal sealed class SegmentFiles(DirectDevice device, DirectDeviceOptions opti
 
             var path = PathOf(options.Folder, segment, options.Prefix);
             var isNew = !File.Exists(path);
-            file = device.Open(path, isWrite ? FileMode.OpenOrCreate : FileMode.Open, options.Prefix);
+            file = device.Open(path, isWrite ? FileMode.OpenOrCreate : FileMode.Open, options.Area);
             if (isNew && options.Preallocates)
             {
                 try

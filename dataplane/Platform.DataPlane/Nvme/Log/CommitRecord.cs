@@ -80,7 +80,7 @@ internal sealed class CommitRecord : ILogCommitManager
     /// <summary>Opens the record for writing, and makes <paramref name="state"/> durable at once if asked to.</summary>
     public static CommitRecord Open(string folder, DirectDevice device, State state, bool write)
     {
-        var file = device.Open(Path.Combine(folder, "commit"), FileMode.OpenOrCreate, "commit");
+        var file = device.Open(Path.Combine(folder, "commit"), FileMode.OpenOrCreate, FaultArea.Commit);
         var record = new CommitRecord(file, device, state);
         if (write)
         {
@@ -169,7 +169,7 @@ internal sealed class CommitRecord : ILogCommitManager
         BinaryPrimitives.WriteInt32LittleEndian(slot[32..], state.PageBytes);
         BinaryPrimitives.WriteInt32LittleEndian(slot[36..], state.SegmentBytes);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[40..], Checksum.Crc32C(slot[..40]));
-        _device.Fault(_file.WritePoint);
+        _device.Fault(_file.Area.Write);
         RandomAccess.Write(_file.Handle, slot, (state.Number & 1) * SlotBytes);
         _file.Sync();
         _state = state;

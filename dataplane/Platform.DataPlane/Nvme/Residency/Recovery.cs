@@ -80,8 +80,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
                 NvmeLog.Dropped(tier.Logger, record.Key, fault);
                 residents.Remember(record.Key, $"It was dropped when the tier was opened: {fault}.");
                 blob.Dispose();
-                dropped.Add(new(key, null));
-                dropped.AddRange(tier.Catalog.Keys(BlobLayout.ChunkPrefix(record.Id)).Select(chunk => new DurableWrite(chunk, null)));
+                dropped.AddRange(BlobLayout.RemovalWrites(tier.Catalog, record.Id));
                 continue;
             }
 

@@ -1,4 +1,5 @@
 using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Residency;
 
@@ -46,11 +47,7 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
     }
 
     /// <summary>What takes a blob out of the catalog.</summary>
-    public static IReadOnlyList<DurableWrite> WritesOf(TierEnvironment tier, Blob blob) =>
-    [
-        new(BlobLayout.RecordKey(blob.Record.Id), null),
-        .. tier.Catalog.Keys(BlobLayout.ChunkPrefix(blob.Record.Id)).Select(key => new DurableWrite(key, null)),
-    ];
+    public static IReadOnlyList<DurableWrite> WritesOf(TierEnvironment tier, Blob blob) => BlobLayout.RemovalWrites(tier.Catalog, blob.Record.Id);
 
     /// <summary>Takes a blob out of the tables, under a lease of its own, which <see cref="Finish"/> ends. With the turn and under the gate.</summary>
     public void Leave(Blob blob, RemovalCause cause)
@@ -132,7 +129,7 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
     {
         try
         {
-            tier.Device.Fault("blob.delete");
+            tier.Device.Fault(FaultArea.Blob["delete"]);
             blob.Dispose();
             File.Delete(blob.FilePath);
         }

@@ -5,9 +5,10 @@ using Platform.DataPlane.Tiering;
 namespace Platform.UnitTests.Nvme.Kills;
 
 /// <summary>What must, and what may, be in a tier after what <see cref="TierWorkload"/> said; over many kills of one folder.</summary>
-internal sealed class TierModel(string folder)
+internal sealed class TierModel(string folder, bool blocks = true)
 {
     private readonly Dictionary<string, SortedSet<int>> _copies = [];
+    private readonly Dictionary<string, SortedSet<int>> _blocks = [];
     private readonly Dictionary<string, bool> _pins = [];
     private readonly Dictionary<string, int> _published = [];
     private readonly HashSet<string> _mustBeWhole = [];
@@ -68,13 +69,13 @@ internal sealed class TierModel(string folder)
 
         var objects = new DirectoryObjectStorage(Path.Combine(folder, "objects"));
         var tierFolder = Path.Combine(folder, "tier");
-        await using var tier = await TierWorkload.OpenAsync(folder, null);
+        await using var tier = await TierWorkload.OpenAsync(folder, null, blocks: blocks);
         var blobs = (await tier.ListAsync(cancellationToken)).ToDictionary(blob => blob.Key);
 
         Assert.InRange(tier.UsedBytes, 0, tier.LimitBytes);
-        Assert.Equal(blobs.Values.Sum(blob => blob.AllocatedBytes), tier.UsedBytes);
+        Assert.Equal(blobs.Values.Sum(blob => blob.AllocatedBytes) + (blocks ? TierWorkload.BlockBytes : 0), tier.UsedBytes);
         Assert.Equal(blobs.Count, Directory.GetFiles(Path.Combine(tierFolder, "blobs")).Length);
-        Assert.Equal(["blobs", "catalog"], Directory.GetDirectories(tierFolder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(blocks ? ["blobs", "blocks", "catalog"] : ["blobs", "catalog"], Directory.GetDirectories(tierFolder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.InRange(Directory.GetFiles(tierFolder, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length), 0, tier.LimitBytes + (4 << 20));
         await foreach (var damage in tier.VerifyAsync(cancellationToken))
         {
@@ -93,6 +94,7 @@ internal sealed class TierModel(string folder)
 
         await CheckCopiesAsync(tier, blobs, objects, cancellationToken);
         await CheckObjectsAsync(tier, blobs, objects, cancellationToken);
+        await CheckBlocksAsync(tier, cancellationToken);
 
         // What may have happened has been looked at: from here on it is known.
         foreach (var key in _pins.Keys)
@@ -110,6 +112,10 @@ internal sealed class TierModel(string folder)
         else if (verb == "remove" && _copies.TryGetValue(key, out var versions))
         {
             versions.Add(0);
+        }
+        else if (verb is "keep" or "drop")
+        {
+            (_blocks.TryGetValue(key, out var values) ? values : _blocks[key] = [0]).Add(version);
         }
         else if (verb is "pin" or "unpin")
         {
@@ -136,6 +142,9 @@ internal sealed class TierModel(string folder)
                 break;
             case "remove" when _copies.ContainsKey(key):
                 _copies[key] = [0];
+                break;
+            case "keep" or "drop":
+                _blocks[key] = [version];
                 break;
             case "pin" or "unpin":
                 _pins[key] = verb == "pin";
@@ -181,6 +190,18 @@ internal sealed class TierModel(string folder)
         foreach (var blob in blobs.Values)
         {
             Assert.True(!blob.Key.StartsWith("copy-", StringComparison.Ordinal) || _copies.ContainsKey(blob.Key), $"'{blob.Key}' was never written");
+        }
+    }
+
+    /// <summary>What was kept is there, as one of the versions that it may be. 0 stands for none: lives like these keep far less than makes the oldest go.</summary>
+    private async Task CheckBlocksAsync(NvmeTier tier, CancellationToken cancellationToken)
+    {
+        foreach (var (key, versions) in _blocks)
+        {
+            var bytes = await tier.Blocks!.GetAsync(key, cancellationToken);
+            var found = bytes is null ? 0 : versions.Where(version => version > 0 && TierWorkload.BlockContent(key, version).AsSpan().SequenceEqual(bytes)).FirstOrDefault(-1);
+            Assert.True(versions.Contains(found), $"'{key}': expected one of the versions {string.Join(", ", versions)} as a block, and found {(bytes is null ? "none" : "another")}");
+            versions.RemoveWhere(version => version != found);
         }
     }
 

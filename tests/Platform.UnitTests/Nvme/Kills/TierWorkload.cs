@@ -18,7 +18,12 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
     public const int BudgetChunks = 24;
     public const int Objects = 5;
     public const int Copies = 4;
+    public const int BlockKeys = 6;
+    public const long BlockBytes = 16 << 20;
     private const int Steps = 50;
+
+    // Most blobs that are written here are larger, so their uploads are in parts.
+    private const int UploadPart = Chunk;
 
     private readonly DirectoryObjectStorage _objects = new(Path.Combine(folder, "objects"));
 
@@ -56,20 +61,26 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
         ChildProgram.Die();
     }
 
-    public static Task<NvmeTier> OpenAsync(string folder, Action<string>? faultPoint, TimeProvider? time = null) => NvmeTier.OpenAsync(
+    public static Task<NvmeTier> OpenAsync(string folder, Action<string>? faultPoint, TimeProvider? time = null, bool blocks = true) => NvmeTier.OpenAsync(
         new NvmeTierOptions
         {
             Folder = Path.Combine(folder, "tier"),
             ChunkBytes = Chunk,
             Buffers = 4,
             MetadataBytes = 4 << 20,
-            LimitBytes = (4 << 20) + (BudgetChunks * Chunk),
+            LimitBytes = (4 << 20) + (blocks ? BlockBytes : 0) + (BudgetChunks * Chunk),
+            OnlyCopyLimitBytes = BudgetChunks * Chunk / 2,
+            UploadPartBytes = UploadPart,
+            BlockBytes = blocks ? BlockBytes : 0,
+            BlockMemoryBytes = 2 << 20,
             FaultPoint = faultPoint,
             Time = time ?? TimeProvider.System,
         },
         NullLogger.Instance);
 
     public static byte[] Content(string key, int version) => Pattern.Bytes((Chunk * ((key[^1] + version) % 5)) + 321 + version, key[^1] ^ (version << 8));
+
+    public static byte[] BlockContent(string key, int version) => Pattern.Bytes((key[^1] + (version * 7919)) % 6000, key[^1] ^ (version << 8));
 
     public static string UploadKey(string key) => $"up/{key}";
 
@@ -85,7 +96,8 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
         {
             var obj = $"obj-{random.Next(Objects)}";
             var copy = $"copy-{random.Next(Copies)}";
-            switch (random.Next(16))
+            var block = $"block-{random.Next(BlockKeys)}";
+            switch (random.Next(20))
             {
                 case 0:
                     await StepAsync("publish", obj, ++version, () => _objects.PutAsync(obj, Content(obj, version)));
@@ -110,6 +122,15 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
                     break;
                 case 9 or 10 or 11:
                     await StepAsync("read", obj, 0, () => ReadAsync(obj));
+                    break;
+                case 16 or 17 when tier.Blocks is not null:
+                    await StepAsync("keep", block, ++version, () => tier.Blocks!.PutAsync(block, BlockContent(block, version)).AsTask());
+                    break;
+                case 18 when tier.Blocks is not null:
+                    await StepAsync("drop", block, 0, () => tier.Blocks!.DeleteAsync(block).AsTask());
+                    break;
+                case 19 when tier.Blocks is not null:
+                    await StepAsync("get", block, 0, () => tier.Blocks!.GetAsync(block).AsTask());
                     break;
                 default:
                     await StepAsync("fill", obj, 0, () => FillAsync(obj));
