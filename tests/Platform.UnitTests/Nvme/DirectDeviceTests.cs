@@ -78,7 +78,7 @@ public sealed class DirectDeviceTests : IDisposable
             Prefix = "seg",
             FaultPoint = point =>
             {
-                if (point == "seg.write")
+                if (point == FaultArea.Log.Write)
                 {
                     throw new IOException("refused", error);
                 }
@@ -135,6 +135,7 @@ public sealed class DirectDeviceTests : IDisposable
         {
             Folder = _folder.Path,
             Prefix = "seg",
+            Area = FaultArea.Blocks,
             Preallocates = preallocates,
             IsBuffered = way == Way.Buffered,
             FaultPoint = way == Way.Threads ? _ => { } : null,
