@@ -21,7 +21,7 @@ internal static class HostBenchmark
         var (host, port) = await peers.StartHostAsync(WriteApp(folder, handlerPort));
         var nginx = await peers.StartNginxAsync(handlerPort, "nginx-host");
         await MeasureHttpAsync(figures, host, port, handlerPort, nginx);
-        await MeasureQueueAsync(figures, port, handlerPort, redis);
+        await MeasureQueueAsync(figures, port, handlerPort, redis, await peers.StartRabbitMqAsync());
     }
 
     private static string WriteApp(string folder, int handlerPort)
@@ -69,7 +69,7 @@ internal static class HostBenchmark
         figures.Add(("host / handler requests/s", DispatchBenchmark.Median(rates.Select(rate => rate.Ours / rate.Bare)), ""));
     }
 
-    private static async Task MeasureQueueAsync(List<(string Name, double? Value, string Unit)> figures, int port, int handlerPort, int? redis)
+    private static async Task MeasureQueueAsync(List<(string Name, double? Value, string Unit)> figures, int port, int handlerPort, int? redis, int? rabbit)
     {
         const int Messages = 300;
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
@@ -104,6 +104,10 @@ internal static class HostBenchmark
         var acknowledged = Stopwatch.GetElapsedTime(begin);
         await handler.GetStringAsync($"delay?count={Many}");
         figures.Add(("queue messages/s, sent durably", Many / acknowledged.TotalSeconds, "1/s"));
-        figures.Add(("queue messages/s, sent and handled", Many / Stopwatch.GetElapsedTime(begin).TotalSeconds, "1/s"));
+        var handled = Many / Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        figures.Add(("queue messages/s, sent and handled", handled, "1/s"));
+        double? beside = rabbit is { } broker ? await RabbitMqQueue.RateAsync(broker, Many) : null;
+        figures.Add(("rabbitmq messages/s, persistent, confirmed and acknowledged", beside, "1/s"));
+        figures.Add(("queue / rabbitmq messages/s", handled / beside, ""));
     }
 }

@@ -71,6 +71,31 @@ internal sealed partial class Peers(string folder) : IDisposable
         return port;
     }
 
+    /// <summary>Starts RabbitMQ with files of its own; null if it is not installed, or does not serve within a minute.</summary>
+    public async Task<int?> StartRabbitMqAsync()
+    {
+        if (Find("rabbitmq-server", "/usr/lib/rabbitmq/bin") is not { } rabbit)
+        {
+            return null;
+        }
+
+        var port = LoopbackPort.AnyFree();
+        var state = Directory.CreateDirectory(Path.Combine(folder, "rabbitmq")).FullName;
+        Start(rabbit, [], new Dictionary<string, string>
+        {
+            ["HOME"] = state,
+            ["RABBITMQ_NODENAME"] = $"bench{port}@localhost",
+            ["RABBITMQ_NODE_IP_ADDRESS"] = "127.0.0.1",
+            ["RABBITMQ_NODE_PORT"] = port.ToString(),
+            ["RABBITMQ_DIST_PORT"] = LoopbackPort.AnyFree().ToString(),
+            ["RABBITMQ_MNESIA_BASE"] = state,
+            ["RABBITMQ_LOG_BASE"] = state,
+            ["RABBITMQ_ENABLED_PLUGINS_FILE"] = Path.Combine(state, "plugins"),
+            ["RABBITMQ_CONFIG_FILE"] = Path.Combine(state, "none"),
+        });
+        return await RabbitMqQueue.AnswersAsync(port, TimeSpan.FromMinutes(1)) ? port : null;
+    }
+
     public void Dispose()
     {
         foreach (var process in _processes)
@@ -81,7 +106,7 @@ internal sealed partial class Peers(string folder) : IDisposable
         }
     }
 
-    private static string? Find(string program) => (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin").Split(':').Select(path => Path.Combine(path, program)).FirstOrDefault(File.Exists);
+    private static string? Find(string program, string first = "/usr/sbin") => $"{first}:{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin".Split(':').Select(path => Path.Combine(path, program)).FirstOrDefault(File.Exists);
 
     private static async Task UntilOpenAsync(int port)
     {
@@ -100,9 +125,15 @@ internal sealed partial class Peers(string folder) : IDisposable
         }
     }
 
-    private Process Start(string program, IEnumerable<string> arguments)
+    private Process Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false, Environment = { ["PLATFORM_HOME"] = folder } })!;
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, UseShellExecute = false, Environment = { ["PLATFORM_HOME"] = folder } };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        var process = Process.Start(start)!;
         _processes.Add(process);
         return process;
     }

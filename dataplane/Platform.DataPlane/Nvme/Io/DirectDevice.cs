@@ -142,8 +142,8 @@ internal sealed class DirectDevice : StorageDeviceBase
                 Fail(cause);
             }
 
-            // Not from within FASTER's call.
-            ThreadPool.UnsafeQueueUserWorkItem(_ => callback((uint)(cause.HResult is > 0 and < 4096 ? cause.HResult : 5), 0, context), null);
+            // Not from within FASTER's call, and not on the thread pool: see IoRequest.Perform.
+            _ = _threads.RunAsync(() => callback((uint)(cause.HResult is > 0 and < 4096 ? cause.HResult : 5), 0, context));
         }
     }
 }

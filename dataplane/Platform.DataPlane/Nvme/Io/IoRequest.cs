@@ -8,8 +8,8 @@ namespace Platform.DataPlane.Nvme.Io;
 
 /// <summary>One read or write on its way. Pooled: a request in steady state allocates nothing.</summary>
 /// <remarks>
-/// It goes into the <see cref="AioRing"/>, or to one of the device's threads where the ring cannot serve it, and completes on the thread pool: as a
-/// <see cref="ValueTask{T}"/> for our own readers and writers, or by FASTER's callback. What the kernel did in part is gone on with.
+/// It goes into the <see cref="AioRing"/>, or to one of the device's threads where the ring cannot serve it. It completes as a <see cref="ValueTask{T}"/> on the thread pool
+/// for our own readers and writers; FASTER's callback runs on a thread of the device. What the kernel did in part is gone on with.
 /// </remarks>
 internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkItem
 {
@@ -31,6 +31,7 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
     private int _doneBytes;
     private long _offset;
     private bool _isWrite;
+    private bool _isDone;
     private int _error;
     private Exception? _failure;
     private DeviceIOCompletionCallback? _callback;
@@ -86,11 +87,38 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
             return;
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        _isDone = true;
+        if (_callback is null || !_file.Device.Threads.TryPerform(this))
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
     }
 
-    /// <summary>Does it on the calling thread, which waits for the disk.</summary>
+    /// <summary>Does it on the calling thread, which waits for the disk; or only tells FASTER that it is done.</summary>
+    /// <remarks>
+    /// FASTER may spin in an append until a page is written, while others queue for the same lock on every thread of the pool. A completion that waited for the pool as well
+    /// would come only after the pool had grown beyond them, half a second per thread.
+    /// </remarks>
     public void Perform()
+    {
+        if (!_isDone)
+        {
+            Move();
+        }
+
+        if (_callback is null)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+        else
+        {
+            Finish();
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute() => Finish();
+
+    private void Move()
     {
         try
         {
@@ -112,8 +140,6 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         {
             _failure = cause;
         }
-
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     /// <summary>Lets a test fail the request here, or cut it.</summary>
@@ -134,7 +160,7 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         }
     }
 
-    void IThreadPoolWorkItem.Execute()
+    private void Finish()
     {
         var (file, done, callback, context) = (_file, _doneBytes, _callback, _callbackContext);
         var failure = _failure ?? (_error == 0 ? null : new IOException($"{(_isWrite ? "write" : "read")} '{file.Path}' at {_offset}: {new Win32Exception(_error).Message}", _error));
@@ -217,6 +243,7 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         _offset = offset;
         _doneBytes = 0;
         _error = 0;
+        _isDone = false;
         _failure = null;
         try
         {

@@ -14,13 +14,17 @@ internal sealed class IoThreads : IDisposable
     private bool _ended;
 
     /// <summary>Has a request performed.</summary>
-    public void Perform(IoRequest request) => Add(request);
+    /// <exception cref="ObjectDisposedException">The device is closed.</exception>
+    public void Perform(IoRequest request) => ObjectDisposedException.ThrowIf(!TryAdd(request), this);
+
+    /// <summary>Has a request performed; false if the device is closed.</summary>
+    public bool TryPerform(IoRequest request) => TryAdd(request);
 
     /// <summary>Runs <paramref name="work"/> on one of the threads. What it throws comes out of the task.</summary>
     public Task RunAsync(Action work)
     {
         var item = new Call(work);
-        Add(item);
+        ObjectDisposedException.ThrowIf(!TryAdd(item), this);
         return item.Done.Task;
     }
 
@@ -34,16 +38,20 @@ internal sealed class IoThreads : IDisposable
         }
     }
 
-    private void Add(object item)
+    private bool TryAdd(object item)
     {
         lock (_work)
         {
-            ObjectDisposedException.ThrowIf(_ended, this);
+            if (_ended)
+            {
+                return false;
+            }
+
             _work.Enqueue(item);
             if (_idle >= _work.Count)
             {
                 Monitor.Pulse(_work);
-                return;
+                return true;
             }
         }
 
@@ -54,6 +62,8 @@ internal sealed class IoThreads : IDisposable
                 new Thread(Run, 256 * 1024) { IsBackground = true, Name = $"disk-{_threads++}" }.Start();
             }
         }
+
+        return true;
     }
 
     private void Run()
