@@ -1,3 +1,4 @@
+using System.Net;
 using Amazon.S3;
 using Amazon.S3.Model;
 using Crc = Platform.DataPlane.Nvme.Io.Checksum;
@@ -87,7 +88,7 @@ internal sealed class S3Uploads(S3Connection connection) : IObjectUploads
         {
             throw new StorageException(StorageError.NotFound, $"{connection.Name} does not have all parts of upload '{id}' of '{key}' ({refused.ErrorCode}). Begin it anew.", cause);
         }
-        catch (StorageException cause) when (cause.Error == StorageError.NotFound)
+        catch (StorageException cause) when (cause.Error == StorageError.NotFound || cause.InnerException is AmazonS3Exception { StatusCode: HttpStatusCode.InternalServerError })
         {
             // An earlier call may have been carried out, and only its answer was lost, in another life of this program even.
             if (await HeadAsync(key, cancellationToken) is { } done && done.Metadata[MarkName] == mark && done.ContentLength == lengthBytes)
@@ -95,7 +96,13 @@ internal sealed class S3Uploads(S3Connection connection) : IObjectUploads
                 return S3Connection.Unquoted(done.ETag);
             }
 
-            throw;
+            // Ceph 16 answers 500, "already in progress", for an upload that it does not have.
+            if (cause.Error == StorageError.NotFound || await ExistsAsync(key, id, cancellationToken))
+            {
+                throw;
+            }
+
+            throw new StorageException(StorageError.NotFound, $"{connection.Name} has no upload '{id}' of '{key}' any more. Begin it anew.", cause);
         }
 
         // Ceph 16 leaves the ETag out of the answer to the completion.
@@ -118,6 +125,22 @@ internal sealed class S3Uploads(S3Connection connection) : IObjectUploads
         catch (StorageException cause) when (cause.Error == StorageError.NotFound)
         {
             // Nothing is left to give up.
+        }
+    }
+
+    private async Task<bool> ExistsAsync(string key, string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.TryAsync(
+                key,
+                (_, idle) => connection.Client.ListPartsAsync(new ListPartsRequest { BucketName = connection.Bucket, Key = connection.Full(key), UploadId = id, MaxParts = 1 }, idle.Token),
+                cancellationToken);
+            return true;
+        }
+        catch (StorageException cause) when (cause.Error == StorageError.NotFound)
+        {
+            return false;
         }
     }
 
