@@ -145,7 +145,11 @@ internal sealed class History(PlatformUnderTest platform, int seed)
     private async Task CheckEndAsync(JobSpec spec, CancellationToken cancellationToken)
     {
         var id = spec.Id!;
-        var status = (await platform.GetAsync(id, cancellationToken))!;
+        JobStatus? read = null;
+
+        // Another history may have control killed just now.
+        await platform.UntilAsync($"{id} can be read after its end", Limit, async () => (read = await platform.GetAsync(id, cancellationToken)) is not null, cancellationToken);
+        var status = read!;
         See(id, true, status);
         Expect(status.State == JobState.Succeeded || (status.State == JobState.Cancelled && _cancelled.Contains(id)), $"{id}: ended as {status.State}: {status.Reason}");
         Expect(status.Attempts.Select(attempt => attempt.Number).SequenceEqual(Enumerable.Range(1, status.Attempts.Count)), $"{id}: attempts are numbered {string.Join(",", status.Attempts.Select(attempt => attempt.Number))}.");
