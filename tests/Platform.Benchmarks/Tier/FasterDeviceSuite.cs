@@ -54,7 +54,7 @@ internal static partial class FasterDeviceSuite
 
     private static async Task<long> WriteOursAsync(string folder, long segmentBytes, AlignedMemory memory, long bytes)
     {
-        using var device = new DirectDevice(new DirectDeviceOptions { Folder = folder, Prefix = "ours", Preallocates = true });
+        using var device = new DirectDevice(new DirectDeviceOptions { Folder = folder, Prefix = "ours", Area = FaultArea.Blocks, Preallocates = true });
         device.Initialize(segmentBytes);
         await MoveAsync(bytes, (slot, offset, done) => device.WriteAsync(AddressOf(memory, slot), 0, (ulong)offset, BlockBytes, done, null!));
         device.Sync();
