@@ -156,20 +156,20 @@ public sealed class HostAccelerator : IAccelerator
         public Task CopyToDeviceAsync(ReadOnlyMemory<byte> source, IDeviceBuffer target, long offsetBytes)
         {
             var memory = BufferRange.Check<Buffer>(target, offsetBytes, source.Length).HostView!;
-            return _queue.Add(() => Copy(source.Span, memory.Slice(offsetBytes, source.Length).Span));
+            return _queue.Add(() => Copy(source, memory.Slice(offsetBytes, source.Length)));
         }
 
         public Task CopyToHostAsync(IDeviceBuffer source, long offsetBytes, Memory<byte> target)
         {
             var memory = BufferRange.Check<Buffer>(source, offsetBytes, target.Length).HostView!;
-            return _queue.Add(() => Copy(memory.Slice(offsetBytes, target.Length).Span, target.Span));
+            return _queue.Add(() => Copy(memory.Slice(offsetBytes, target.Length), target));
         }
 
         public Task RecordAsync() => _queue.Add(static () => { });
 
         public void Dispose() => _queue.Dispose();
 
-        private void Copy(ReadOnlySpan<byte> source, Span<byte> target)
+        private void Copy(ReadOnlyMemory<byte> source, Memory<byte> target)
         {
             StreamingCopy.Run(source, target);
             owner.Count(source.Length);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Platform.DataPlane.HostMemory;
 
 namespace Platform.DataPlane.DeviceMemory.Host;
 
@@ -12,7 +13,33 @@ internal static unsafe class StreamingCopy
     /// <summary>Below this the target is likely to be read again soon, and an ordinary copy leaves it in the cache.</summary>
     private const int LeastBytes = 1 << 20;
 
-    /// <summary>Copies <paramref name="source"/> to the front of <paramref name="target"/>.</summary>
+    /// <summary>Most threads that share a copy: one does not fill the memory's width, and a handful does.</summary>
+    private const int MostThreads = 4;
+
+    /// <summary>Least that a thread is woken for.</summary>
+    private const int PartBytes = 2 << 20;
+
+    /// <summary>Copies <paramref name="source"/> to the front of <paramref name="target"/>, together with threads of the pool if it is large and there are processors for that.</summary>
+    public static void Run(ReadOnlyMemory<byte> source, Memory<byte> target)
+    {
+        var parts = Math.Min(Math.Min(Environment.ProcessorCount, MostThreads), source.Length / PartBytes);
+        if (parts < 2)
+        {
+            Run(source.Span, target.Span);
+            return;
+        }
+
+        // Whole pages each.
+        var each = (int)AlignedMemory.RoundUp((source.Length + parts - 1) / parts);
+        Parallel.For(0, parts, part =>
+        {
+            var offset = part * each;
+            var length = Math.Min(each, source.Length - offset);
+            Run(source.Slice(offset, length).Span, target.Slice(offset, length).Span);
+        });
+    }
+
+    /// <summary>Copies <paramref name="source"/> to the front of <paramref name="target"/> on this thread.</summary>
     public static void Run(ReadOnlySpan<byte> source, Span<byte> target)
     {
         if (source.Length < LeastBytes || !Avx.IsSupported || target.Length < source.Length)
