@@ -7,6 +7,7 @@ namespace Platform.DataPlane.Weights;
 /// <summary>A weights file on its way: chunk by chunk into an image in host memory, into device memory, or into both at once.</summary>
 /// <remarks><code>
 /// lease (NVMe tier) --read--> image, or a buffer of the ring --copy--> device buffer: the data section, without the header
+///                   --read-------------------------------------------^ where that is the machine's own memory; --copy--> image, when all is there
 /// image that is whole ------------------------------------------copy--^
 /// </code></remarks>
 internal sealed class StagedFile : IDisposable
@@ -85,7 +86,8 @@ internal sealed class StagedFile : IDisposable
         }
 
         var (offset, length) = (OffsetOf(chunk), LengthOf(chunk));
-        if (_image is not null)
+        var direct = !isInImage && offset >= _device?.OriginBytes ? _device.Direct : null;
+        if (_image is not null && direct is null)
         {
             var bytes = _image.Slice(offset, length);
             if (!isInImage)
@@ -95,9 +97,13 @@ internal sealed class StagedFile : IDisposable
 
             await CopyAsync(offset, bytes);
         }
-        else if (offset + length <= _beginningBytes)
+        else if (_image is null && offset + length <= _beginningBytes)
         {
             await CopyAsync(offset, _beginning!.Slice(offset, length));
+        }
+        else if (direct is not null)
+        {
+            await Lease!.ReadAsync(offset, direct.Slice(offset - _device!.OriginBytes, length), cancellationToken);
         }
         else
         {
@@ -110,10 +116,22 @@ internal sealed class StagedFile : IDisposable
         lock (_gate)
         {
             _landed[chunk] = true;
-            _inImage[chunk] = _image is not null;
+            _inImage[chunk] = _image is not null && direct is null;
         }
 
         return length;
+    }
+
+    /// <summary>Copies to the image what went straight into the device's memory; when every chunk has landed. Does nothing where all went through the image.</summary>
+    public async Task KeepAsync()
+    {
+        for (var chunk = 0; chunk < ChunkCount && _image is not null && _device is not null; chunk++)
+        {
+            if (!_inImage[chunk])
+            {
+                await _device.Stream.CopyToHostAsync(_device.Buffer, OffsetOf(chunk) - _device.OriginBytes, _image.Slice(OffsetOf(chunk), LengthOf(chunk)));
+            }
+        }
     }
 
     /// <summary>Bytes of the file's data section where it went: on the device, if that is host memory, else in the image.</summary>
@@ -127,7 +145,7 @@ internal sealed class StagedFile : IDisposable
 
         // An image on the way to a device is the store's, which may drop it as soon as the load is over.
         return _device is null ? _image!.Slice(offset, (int)length)
-            : _device.Buffer.HostView is { } view ? view.Slice(offset - _device.DataOffsetBytes, (int)length)
+            : _device.Buffer.HostView is { } view ? view.Slice(offset - _device.OriginBytes, (int)length)
             : throw new WeightsException($"'{Source.Name}' lies in the memory of '{_device.Room.Accelerator.Info.Name}', which the processor cannot read.");
     }
 
@@ -182,7 +200,7 @@ internal sealed class StagedFile : IDisposable
         return _beginning.Slice(0, length);
     }
 
-    /// <summary>Copies what belongs to the data section; the header stays behind. A copy once begun is awaited, since its source must outlive it.</summary>
+    /// <summary>Copies what belongs to the device; what lies before stays behind. A copy once begun is awaited, since its source must outlive it.</summary>
     private Task CopyAsync(long offset, ReadOnlyMemory<byte> bytes)
     {
         if (_device is null)
@@ -190,7 +208,7 @@ internal sealed class StagedFile : IDisposable
             return Task.CompletedTask;
         }
 
-        var header = (int)Math.Clamp(_device.DataOffsetBytes - offset, 0, bytes.Length);
-        return header == bytes.Length ? Task.CompletedTask : _device.Stream.CopyToDeviceAsync(bytes[header..], _device.Buffer, offset + header - _device.DataOffsetBytes);
+        var before = (int)Math.Clamp(_device.OriginBytes - offset, 0, bytes.Length);
+        return before == bytes.Length ? Task.CompletedTask : _device.Stream.CopyToDeviceAsync(bytes[before..], _device.Buffer, offset + before - _device.OriginBytes);
     }
 }

@@ -5,8 +5,6 @@ namespace Platform.DataPlane.Weights;
 /// <summary>The tensors of a model that is being staged: each can be had as soon as its last chunk has landed.</summary>
 internal sealed class StagedTensors : ITensorSource
 {
-    private const int AlignmentBytes = 64;
-
     private readonly string _model;
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorInfo> _infos = new(StringComparer.Ordinal);
@@ -108,7 +106,7 @@ internal sealed class StagedTensors : ITensorSource
 
         await slot.Landed.WaitAsync(cancellationToken);
         return slot.File.Device is { } device
-            ? new DeviceTensor(slot.Info, device.Buffer, slot.Info.OffsetBytes - device.DataOffsetBytes)
+            ? new DeviceTensor(slot.Info, device.Buffer, slot.Info.OffsetBytes - device.OriginBytes)
             : throw new WeightsException($"Model '{_model}' is staged into host memory; tensor '{name}' is on no device.");
     }
 
@@ -210,7 +208,7 @@ internal sealed class StagedTensors : ITensorSource
         {
             fixed (byte* start = bytes.Span)
             {
-                return (nint)start % AlignmentBytes == 0;
+                return (nint)start % DevicePlace.TensorAlignmentBytes == 0;
             }
         }
     }

@@ -31,6 +31,7 @@ internal sealed class Staging : IAsyncDisposable
     private long _hostBytes;
     private StagedTensors? _tensors;
     private Task _completion = Task.CompletedTask;
+    private Task _keeping = Task.CompletedTask;
     private TimeSpan _opened;
     private long _firstTensorTicks;
     private long _completedTicks;
@@ -102,6 +103,7 @@ internal sealed class Staging : IAsyncDisposable
         await _stop.CancelAsync();
         await Opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await CloseLeasesAsync();
         if (_tensors is not null)
         {
@@ -153,7 +155,7 @@ internal sealed class Staging : IAsyncDisposable
             var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
             if (_room is not null && header.FileLengthBytes > header.DataOffsetBytes)
             {
-                file.PlaceOn(new DevicePlace(_room, _room.Allocate(header.FileLengthBytes - header.DataOffsetBytes), header.DataOffsetBytes, _stream!, _ring!));
+                file.PlaceOn(DevicePlace.Take(_room, header, _stream!, _ring!));
 
                 // The rest of the beginning has tensors in it, which still go to the device.
                 chunks = (int)(header.DataOffsetBytes / file.ChunkBytes);
@@ -265,25 +267,39 @@ internal sealed class Staging : IAsyncDisposable
                     }
                 }
             }));
-            if (_image is { } image)
-            {
-                // Chunks with a tensor in them were in the plan; those of header alone came in with the header.
-                image.IsWhole = true;
-            }
-
             Interlocked.Exchange(ref _completedTicks, Math.Max(1, _time.GetElapsedTime(_started).Ticks));
             _speeds.Learn(Report);
             Tell();
+            _keeping = KeepAsync();
         }
         catch (Exception cause)
         {
             _tensors!.Fail(cause);
+            ReleaseImage();
             throw;
         }
         finally
         {
-            // The bytes are where they go: tier and host memory may have their room back.
+            // The bytes are where they go: the tier may have its room back.
             await CloseLeasesAsync();
+        }
+    }
+
+    /// <summary>Makes the image whole, after the load: who waits for the tensors does not wait for a copy of them that may be wanted some day.</summary>
+    private async Task KeepAsync()
+    {
+        try
+        {
+            foreach (var file in _files)
+            {
+                await file.KeepAsync();
+            }
+
+            // Chunks with a tensor in them were in the plan; those of header alone came in with the header.
+            _image?.IsWhole = true;
+        }
+        finally
+        {
             ReleaseImage();
         }
     }
