@@ -111,7 +111,7 @@ public sealed class ModelStager
             if (_stagings.TryGetValue(KeyOf(files), out var staging) && !staging.HasFailed)
             {
                 var report = staging.Report;
-                return new StagingEstimate(0, 0, report.LandedBytes, report.Completed is null ? _speeds.Predict(report.TotalBytes - report.LandedBytes, 0) : TimeSpan.Zero);
+                return new StagingEstimate(0, 0, report.LandedBytes, _speeds.PredictRest(report));
             }
         }
 

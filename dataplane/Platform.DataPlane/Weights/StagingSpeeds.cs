@@ -1,15 +1,16 @@
 namespace Platform.DataPlane.Weights;
 
-/// <summary>Seconds per byte from object storage and from NVMe, learned from finished loads: recent ones count more.</summary>
-/// <remarks>Thread-safe. A load is credited to the place that most of its bytes came from, since the stages overlap and the slower one sets the pace.</remarks>
+/// <summary>What recent loads took from each place: a part that every load pays before its first chunk moves, and seconds per byte after that.</summary>
+/// <remarks>
+/// Thread-safe. A load is credited to the place that most of its bytes came from, since the stages overlap and the slower one sets the pace. Of the last few loads the median counts, not a mean:
+/// the first load of a process, or one beside a busy neighbour, takes several times as long and says nothing about the next.
+/// </remarks>
 internal sealed class StagingSpeeds
 {
-    private const double NewShare = 0.3;
-
     private readonly Lock _gate = new();
-    private double? _perObjectStoreByte;
-    private double? _perNvmeByte;
-    private double? _perHostByte;
+    private readonly Place _objectStore = new();
+    private readonly Place _nvme = new();
+    private readonly Place _host = new();
 
     /// <summary>Learns from a finished load.</summary>
     public void Learn(StagingReport report)
@@ -23,15 +24,15 @@ internal sealed class StagingSpeeds
         {
             if (report.ObjectStoreBytes * 2 > report.TotalBytes)
             {
-                _perObjectStoreByte = Blend(_perObjectStoreByte, duration.TotalSeconds / report.ObjectStoreBytes);
+                _objectStore.Learn(report.Opened, duration, report.ObjectStoreBytes);
             }
             else if (report.NvmeBytes > 0)
             {
-                _perNvmeByte = Blend(_perNvmeByte, duration.TotalSeconds / report.NvmeBytes);
+                _nvme.Learn(report.Opened, duration, report.NvmeBytes);
             }
             else if (report.HostBytes > 0)
             {
-                _perHostByte = Blend(_perHostByte, duration.TotalSeconds / report.HostBytes);
+                _host.Learn(report.Opened, duration, report.HostBytes);
             }
         }
     }
@@ -41,13 +42,27 @@ internal sealed class StagingSpeeds
     {
         lock (_gate)
         {
-            if ((objectStoreBytes > 0 && _perObjectStoreByte is null) || (nvmeBytes > 0 && _perNvmeByte is null && _perObjectStoreByte is null))
+            // Until NVMe was measured alone it is taken to be as slow as object storage, which goes through it.
+            var nvme = _nvme.IsKnown ? _nvme : _objectStore;
+            if ((objectStoreBytes > 0 && !_objectStore.IsKnown) || (nvmeBytes > 0 && !nvme.IsKnown))
             {
                 return null;
             }
 
-            // Until NVMe was measured alone it is taken to be as slow as object storage, which goes through it.
-            return TimeSpan.FromSeconds((objectStoreBytes * (_perObjectStoreByte ?? 0)) + (nvmeBytes * (_perNvmeByte ?? _perObjectStoreByte ?? 0)));
+            var moving = (objectStoreBytes * _objectStore.SecondsPerByte) + (nvmeBytes * nvme.SecondsPerByte);
+            return TimeSpan.FromSeconds((objectStoreBytes > 0 ? _objectStore : nvme).OpeningSeconds + moving);
+        }
+    }
+
+    /// <summary>Time that a load under way still needs; null if the speed of the place that it comes from is not known.</summary>
+    public TimeSpan? PredictRest(StagingReport report)
+    {
+        lock (_gate)
+        {
+            var place = report.ObjectStoreBytes > 0 || !_nvme.IsKnown ? _objectStore : _nvme;
+            return report.Completed is not null ? TimeSpan.Zero
+                : place.IsKnown ? TimeSpan.FromSeconds((report.TotalBytes - report.LandedBytes) * place.SecondsPerByte)
+                : null;
         }
     }
 
@@ -56,9 +71,34 @@ internal sealed class StagingSpeeds
     {
         lock (_gate)
         {
-            return _perHostByte is { } seconds ? TimeSpan.FromSeconds(hostBytes * seconds) : null;
+            return _host.IsKnown ? TimeSpan.FromSeconds(_host.OpeningSeconds + (hostBytes * _host.SecondsPerByte)) : null;
         }
     }
 
-    private static double Blend(double? old, double seen) => old is { } value ? (value * (1 - NewShare)) + (seen * NewShare) : seen;
+    /// <summary>The last loads from one place. Under the gate.</summary>
+    private sealed class Place
+    {
+        /// <summary>Few, so that a disk that has become slower is believed after two loads more.</summary>
+        private const int Remembered = 5;
+
+        private readonly Queue<(double Opening, double PerByte)> _loads = new();
+
+        public bool IsKnown => _loads.Count > 0;
+
+        public double OpeningSeconds => Median(static load => load.Opening);
+
+        public double SecondsPerByte => Median(static load => load.PerByte);
+
+        public void Learn(TimeSpan opened, TimeSpan completed, long bytes)
+        {
+            _loads.Enqueue((opened.TotalSeconds, Math.Max(0, (completed - opened).TotalSeconds) / bytes));
+            if (_loads.Count > Remembered)
+            {
+                _loads.Dequeue();
+            }
+        }
+
+        /// <summary>Of an even number the lower: of two loads the slower one was held up by something.</summary>
+        private double Median(Func<(double Opening, double PerByte), double> part) => _loads.Count == 0 ? 0 : _loads.Select(part).Order().ElementAt((_loads.Count - 1) / 2);
+    }
 }

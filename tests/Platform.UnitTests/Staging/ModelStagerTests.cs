@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using Platform.DataPlane;
 using Platform.DataPlane.Nvme;
@@ -101,6 +102,40 @@ public sealed class ModelStagerTests : IDisposable
     }
 
     [Fact]
+    public async Task Estimate_OneLoadWasHeldUp_PredictsWhatTheOthersTook()
+    {
+        var model = await Publish(layers: 6);
+        var time = new FakeTimeProvider();
+        var perRead = TimeSpan.FromSeconds(100);
+        _storage.BeforeRead = (_, _) =>
+        {
+            time.Advance(perRead);
+            return Task.CompletedTask;
+        };
+        await using var tier = await Open();
+        var stager = new ModelStager(tier, new ModelStagerOptions { Parallelism = 1 }, time);
+        var reads = 0L;
+        foreach (var seconds in (int[])[100, 1, 2, 1])
+        {
+            perRead = TimeSpan.FromSeconds(seconds);
+            await using (var staged = await stager.StageAsync(model.Files, cancellationToken: Token))
+            {
+                await staged.Completion;
+                reads = staged.Report.ObjectStoreGets;
+            }
+
+            foreach (var file in model.Files.Files)
+            {
+                await tier.RemoveAsync(file.ObjectKey, Token);
+            }
+        }
+
+        var predicted = stager.Estimate(model.Files).Duration!.Value.TotalSeconds;
+
+        Assert.InRange(predicted, reads * 0.9, reads * 1.1);
+    }
+
+    [Fact]
     public async Task Stage_ObjectTruncated_FailsWithItsKey()
     {
         var model = await Publish(layers: 4);
@@ -163,6 +198,61 @@ public sealed class ModelStagerTests : IDisposable
     }
 
     [Fact]
+    public async Task Stage_ModelOfTwoFilesWithAnIndex_IsReadInExecutionOrderAcrossBoth()
+    {
+        // The later layer lies in the first file.
+        var model = await PublishTwoFiles(("late.safetensors", ["model.layers.1.w", "lm_head.weight"]), ("early.safetensors", ["model.embed_tokens.weight", "model.layers.0.w"]));
+        var reads = new List<string>();
+        _storage.BeforeRead = (key, offset) =>
+        {
+            if (offset > 0)
+            {
+                reads.Add(key.Split('/')[^1]);
+            }
+
+            return Task.CompletedTask;
+        };
+        await using var tier = await Open();
+
+        await using var staged = await new ModelStager(tier, new ModelStagerOptions { Parallelism = 1 }).StageAsync(model.Files, cancellationToken: Token);
+        await staged.Completion;
+
+        await AssertTensors(model, staged);
+        Assert.Equal(reads.OrderBy(name => name == "late.safetensors"), reads);
+        Assert.Equal(2, reads.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Stage_IndexThatNamesATensorInTheOtherFile_IsRefusedWithBoth()
+    {
+        var model = await PublishTwoFiles(("a.safetensors", ["model.layers.0.w"]), ("b.safetensors", ["lm_head.weight"]));
+        _storage.With("models/m/model.safetensors.index.json", """{"weight_map":{"model.layers.0.w":"b.safetensors","lm_head.weight":"b.safetensors"}}"""u8.ToArray());
+        await using var tier = await Open();
+
+        var error = await Assert.ThrowsAsync<WeightsException>(() => new ModelStager(tier).StageAsync(FilesOf(model.Files.Files.Select(file => file.Name)), cancellationToken: Token));
+
+        Assert.Contains("model.layers.0.w", error.Message, StringComparison.Ordinal);
+        Assert.Contains("b.safetensors", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stage_TellsItsProgress_ChunkByChunkUpToTheEnd()
+    {
+        var model = await Publish(layers: 6);
+        await using var tier = await Open();
+        var told = new Progress();
+
+        await using var staged = await new ModelStager(tier).StageAsync(model.Files, told, Token);
+        await staged.Completion;
+
+        var landed = told.Reports.Select(report => report.LandedBytes).ToList();
+        Assert.Equal(landed.Order(), landed);
+        Assert.True(landed.Distinct().Count() > 3, string.Join(' ', landed));
+        Assert.Equal((staged.Report.TotalBytes, staged.Report.TensorCount), (told.Reports[^1].LandedBytes, told.Reports[^1].ReadyTensors));
+        Assert.NotNull(told.Reports[^1].Completed);
+    }
+
+    [Fact]
     public async Task Stage_Cancelled_StopsAndFreesTheTier()
     {
         var model = await Publish(layers: 8);
@@ -213,7 +303,47 @@ public sealed class ModelStagerTests : IDisposable
         return new TestModel(new ModelFiles("m", _storage, files), bytes, SafetensorsHeader.Parse("model.safetensors", file.ToArray(), file.Length));
     }
 
+    private async Task<TestModel> PublishTwoFiles(params (string File, string[] Tensors)[] parts)
+    {
+        var bytes = new Dictionary<string, byte[]>();
+        var map = new Dictionary<string, string>();
+        foreach (var (name, tensors) in parts)
+        {
+            using var content = new MemoryStream();
+            foreach (var tensor in tensors)
+            {
+                map[tensor] = name;
+                bytes[tensor] = Pattern.Bytes(40_002, bytes.Count);
+            }
+
+            await SafetensorsWriter.WriteAsync(content, [.. tensors.Select(tensor => new TensorBytes(tensor, TensorType.BF16, [bytes[tensor].Length / 2], bytes[tensor]))], cancellationToken: Token);
+            _storage.With($"models/m/{name}", content.ToArray());
+        }
+
+        _storage.With("models/m/config.json", "{\"a\":1}"u8.ToArray()).With("models/m/tokenizer.json", "{\"t\":2}"u8.ToArray())
+            .With("models/m/model.safetensors.index.json", JsonSerializer.SerializeToUtf8Bytes(new { weight_map = map }));
+        return new TestModel(FilesOf(["config.json", "tokenizer.json", "model.safetensors.index.json", .. parts.Select(part => part.File)]), bytes, null!);
+    }
+
+    private ModelFiles FilesOf(IEnumerable<string> names) =>
+        new("m", _storage, [.. names.Select(name => new ModelFileSource(name, $"models/m/{name}", _storage.LengthOf($"models/m/{name}"), _storage.ETagOf($"models/m/{name}")))]);
+
     private Task<NvmeTier> Open() => NvmeTier.OpenAsync(new NvmeTierOptions { Folder = _folder.Path, ChunkBytes = Chunk }, NullLogger.Instance, Token);
+
+    private sealed class Progress : IProgress<StagingReport>
+    {
+        private readonly Lock _gate = new();
+
+        public List<StagingReport> Reports { get; } = [];
+
+        public void Report(StagingReport value)
+        {
+            lock (_gate)
+            {
+                Reports.Add(value);
+            }
+        }
+    }
 
     private sealed record TestModel(ModelFiles Files, Dictionary<string, byte[]> Bytes, SafetensorsHeader Header);
 }
