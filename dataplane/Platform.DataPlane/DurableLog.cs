@@ -18,15 +18,15 @@ public sealed class DurableLog : IAsyncDisposable
     private LogIncarnation _log;
     private long _writtenBefore;
     private Batch? _next;
-    private Task _committer = Task.CompletedTask;
-    private bool _committing;
+    private Batch? _underWay;
+    private TaskCompletionSource? _committing;
     private bool _disposed;
 
-    private DurableLog(DurableLogOptions options, FolderLock folderLock, LogIncarnation log)
+    private DurableLog(DurableLogOptions options, FolderLock folderLock)
     {
         _options = options;
         _lock = folderLock;
-        _log = log;
+        _log = LogIncarnation.Open(options, Committed);
     }
 
     /// <summary>Address of the first entry that is still there.</summary>
@@ -76,12 +76,16 @@ public sealed class DurableLog : IAsyncDisposable
     /// <summary>Gives up all entries before an address, as <see cref="TruncateUntilAsync"/>, without waiting. A failure shows at the next append.</summary>
     public void TruncateUntil(long address)
     {
+        bool begins;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _log.TruncateUntil(Math.Min(address, _log.DurableAddress));
-            StartCommit();
+            (var batch, begins) = NextBatch();
+            batch.IsTruncation = true;
         }
+
+        Begin(begins);
     }
 
     /// <summary>Gives up all entries before an address; completes when that is durable and the files that held nothing else are deleted.</summary>
@@ -89,20 +93,24 @@ public sealed class DurableLog : IAsyncDisposable
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async ValueTask TruncateUntilAsync(long address, CancellationToken cancellationToken = default)
     {
-        Task done;
+        Batch batch;
+        bool begins;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _log.TruncateUntil(Math.Min(address, _log.DurableAddress));
-            done = StartCommit().Done.Task;
+            (batch, begins) = NextBatch();
+            batch.IsTruncation = true;
         }
 
-        await done.WaitAsync(cancellationToken);
+        Begin(begins);
+        await batch.Done.Task.WaitAsync(cancellationToken);
     }
 
     /// <summary>Waits for the commit under way, then closes the files.</summary>
     public async ValueTask DisposeAsync()
     {
+        Task committing;
         lock (_gate)
         {
             if (_disposed)
@@ -111,9 +119,10 @@ public sealed class DurableLog : IAsyncDisposable
             }
 
             _disposed = true;
+            committing = _committing?.Task ?? Task.CompletedTask;
         }
 
-        await _committer;
+        await committing;
         _log.Dispose();
         _lock.Dispose();
     }
@@ -126,7 +135,7 @@ public sealed class DurableLog : IAsyncDisposable
         try
         {
             folderLock = FolderLock.Take(options.Folder);
-            return new DurableLog(options, folderLock, LogIncarnation.Open(options));
+            return new DurableLog(options, folderLock);
         }
         catch (Exception cause)
         {
@@ -163,7 +172,8 @@ public sealed class DurableLog : IAsyncDisposable
         }
 
         long address;
-        Task done;
+        Batch batch;
+        bool begins;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -180,17 +190,16 @@ public sealed class DurableLog : IAsyncDisposable
                 throw Failure(fault);
             }
 
-            var batch = StartCommit();
+            (batch, begins) = NextBatch();
             batch.Until = _log.TailAddress;
             if (onDurable is not null)
             {
                 batch.OnDurable.Add((address, onDurable));
             }
-
-            done = batch.Done.Task;
         }
 
-        return Wait(done, address, cancellationToken);
+        Begin(begins);
+        return Wait(batch.Done.Task, address, cancellationToken);
 
         static async Task<long> Wait(Task done, long address, CancellationToken cancellationToken)
         {
@@ -199,28 +208,37 @@ public sealed class DurableLog : IAsyncDisposable
         }
     }
 
-    /// <summary>The batch that the next commit completes; sees to it that there is a next commit. Under the gate.</summary>
-    private Batch StartCommit()
+    /// <summary>The batch that the next commit completes, and whether the caller has to begin committing once it has left the gate. Under the gate.</summary>
+    private (Batch Batch, bool Begins) NextBatch()
     {
         _next ??= new Batch();
-        if (!_committing)
+        if (_committing is not null)
         {
-            _committing = true;
-            _committer = Task.Run(CommitAsync);
+            return (_next, false);
         }
 
-        return _next;
+        _committing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return (_next, true);
+    }
+
+    /// <summary>Commits, if it is this caller's turn to begin. The first write starts on the caller's thread: another one would have to be woken for it.</summary>
+    private void Begin(bool begins)
+    {
+        if (begins)
+        {
+            _ = CommitAsync();
+        }
     }
 
     /// <summary>Replaces a dead incarnation by one that starts from what is durable. Under the gate.</summary>
     /// <remarks>While a commit of the dead one is under way nothing is replaced: what is appended meanwhile shares that commit's failure.</remarks>
     private void Revive()
     {
-        if (_log.Fault is not null && !_committing)
+        if (_log.Fault is not null && _committing is null)
         {
             _log.Dispose();
             _writtenBefore += _log.DeviceBytesWritten;
-            Volatile.Write(ref _log, LogIncarnation.Open(_options, _log.Committed));
+            Volatile.Write(ref _log, LogIncarnation.Open(_options, Committed, _log.Committed));
         }
     }
 
@@ -236,12 +254,13 @@ public sealed class DurableLog : IAsyncDisposable
             {
                 if (_next is null)
                 {
-                    _committing = false;
+                    EndCommitting();
                     return;
                 }
 
                 batch = _next;
                 _next = null;
+                _underWay = batch;
                 log = _log;
                 try
                 {
@@ -258,10 +277,7 @@ public sealed class DurableLog : IAsyncDisposable
                 if (failure is null)
                 {
                     await commit;
-                    foreach (var (address, apply) in batch.OnDurable)
-                    {
-                        apply(address);
-                    }
+                    batch.Complete();
                 }
             }
             catch (Exception cause)
@@ -269,15 +285,20 @@ public sealed class DurableLog : IAsyncDisposable
                 failure = cause;
             }
 
-            if (failure is null)
-            {
-                batch.Done.SetResult();
-            }
-            else
+            if (failure is not null)
             {
                 FailAll(batch, Failure(log.Fault ?? failure));
                 return;
             }
+        }
+    }
+
+    /// <summary>Tells those who wait, as soon as what they wait for is durable and before FASTER has come round to saying so on another thread.</summary>
+    private void Committed(long until)
+    {
+        if (_underWay is { IsTruncation: false } batch && batch.Until <= until)
+        {
+            batch.Complete();
         }
     }
 
@@ -290,11 +311,17 @@ public sealed class DurableLog : IAsyncDisposable
             next = _next;
             _next = null;
             _log.Kill(failure);
-            _committing = false;
+            EndCommitting();
         }
 
         batch.Fail(failure);
         next?.Fail(failure);
+    }
+
+    private void EndCommitting()
+    {
+        _committing!.SetResult();
+        _committing = null;
     }
 
     private StorageException Failure(Exception cause) => StorageException.From(cause, $"The log in '{_options.Folder}' cannot commit");
@@ -302,15 +329,46 @@ public sealed class DurableLog : IAsyncDisposable
     /// <summary>What one commit completes.</summary>
     private sealed class Batch
     {
+        private readonly Lock _completion = new();
+
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public List<(long Address, Action<long> Apply)> OnDurable { get; } = [];
 
         public long Until { get; set; }
 
+        /// <summary>True if a truncation goes with it, which is done when its files are deleted.</summary>
+        public bool IsTruncation { get; set; }
+
+        /// <summary>Applies, then tells those who wait. Does nothing the second time.</summary>
+        public void Complete()
+        {
+            lock (_completion)
+            {
+                if (Done.Task.IsCompleted)
+                {
+                    return;
+                }
+
+                try
+                {
+                    foreach (var (address, apply) in OnDurable)
+                    {
+                        apply(address);
+                    }
+
+                    Done.SetResult();
+                }
+                catch (Exception cause)
+                {
+                    Done.SetException(cause);
+                }
+            }
+        }
+
         public void Fail(StorageException failure)
         {
-            Done.SetException(failure);
+            Done.TrySetException(failure);
 
             // A truncation without a waiter has nobody to look at the failure; the next append meets it.
             _ = Done.Task.Exception;

@@ -54,7 +54,8 @@ internal sealed class DirectDevice : StorageDeviceBase
     /// <summary>Completes with the first failure: FasterKV waits without end for a page that could not be written.</summary>
     public Task Failed => _failed.Task;
 
-    public bool HasFaultPoint => _options.FaultPoint is not null;
+    /// <summary>False if its requests go to threads. Those of devices with fault points do, since a test may hold them up there.</summary>
+    public bool UsesRing => !_options.WaitsOnThreads && _options.FaultPoint is null;
 
     public IoThreads Threads => _threads;
 
@@ -133,7 +134,8 @@ internal sealed class DirectDevice : StorageDeviceBase
     {
         try
         {
-            IoRequest.Start(_segments.Get(segment, isWrite), isWrite, memory, (int)lengthBytes, offset, callback, context);
+            var file = isWrite ? _segments.ForWrite(segment, offset + lengthBytes) : _segments.ForRead(segment);
+            IoRequest.Start(file, isWrite, memory, (int)lengthBytes, offset, callback, context);
         }
         catch (Exception cause) when (cause is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {

@@ -20,6 +20,12 @@ internal sealed record DirectDeviceOptions
     /// <summary>Reserves a segment's space when it is first written to, so that a write into it cannot run out of space.</summary>
     public bool Preallocates { get; init; }
 
+    /// <summary>Keeps zeros on disk ahead of what is written to a segment, see <see cref="ZeroedTail"/>. For logs that are synced after every few KiB.</summary>
+    public bool ZeroesAhead { get; init; }
+
+    /// <summary>Reads and writes wait on the device's threads, not in the kernel's queue: a write that is synced right after it needs one hand-over between threads less.</summary>
+    public bool WaitsOnThreads { get; init; }
+
     /// <summary>Goes through the page cache as if the file system had refused direct I/O.</summary>
     public bool IsBuffered { get; init; }
 

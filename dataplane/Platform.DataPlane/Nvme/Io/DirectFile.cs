@@ -14,7 +14,7 @@ internal sealed class DirectFile : IDisposable
         Device = device;
         Handle = handle;
         Path = path;
-        UsesRing = isDirect && !device.HasFaultPoint && AioRing.Shared is not null;
+        UsesRing = isDirect && device.UsesRing && AioRing.Shared is not null;
         Area = area;
     }
 
@@ -24,7 +24,7 @@ internal sealed class DirectFile : IDisposable
 
     public string Path { get; }
 
-    /// <summary>True if the kernel does its reads and writes without a thread that waits. Fault points are passed on threads, which may be held up there.</summary>
+    /// <summary>True if the kernel does its reads and writes without a thread that waits.</summary>
     public bool UsesRing { get; }
 
     /// <summary>Names the fault points that it passes.</summary>

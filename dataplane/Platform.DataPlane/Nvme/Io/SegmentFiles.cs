@@ -6,6 +6,7 @@ namespace Platform.DataPlane.Nvme.Io;
 internal sealed class SegmentFiles(DirectDevice device, DirectDeviceOptions options) : IDisposable
 {
     private readonly ConcurrentDictionary<long, DirectFile> _open = new();
+    private readonly ConcurrentDictionary<long, ZeroedTail> _tails = new();
     private readonly ConcurrentDictionary<long, byte> _dirty = new();
     private volatile bool _created;
     private long _removedBefore = options.FirstSegment;
@@ -28,19 +29,31 @@ internal sealed class SegmentFiles(DirectDevice device, DirectDeviceOptions opti
         }
     }
 
-    /// <summary>The file of a segment; made if it is to be written.</summary>
-    public DirectFile Get(long segment, bool isWrite)
+    /// <summary>Makes everything in some segments' files durable, before a device has them open.</summary>
+    public static void Sync(string folder, long firstSegment, long lastSegment, string prefix = "log")
     {
-        if (!_open.TryGetValue(segment, out var file))
+        for (var segment = firstSegment; segment <= lastSegment; segment++)
         {
-            file = Open(segment, isWrite);
+            using var file = File.OpenHandle(PathOf(folder, segment, prefix), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            Posix.SyncData(file);
         }
 
-        if (isWrite)
+        Posix.SyncFolder(folder);
+    }
+
+    /// <summary>The file of a segment that is to be read.</summary>
+    public DirectFile ForRead(long segment) => _open.TryGetValue(segment, out var file) ? file : Open(segment, isWrite: false);
+
+    /// <summary>The file of a segment that is to be written up to an offset; made if it is not there.</summary>
+    public DirectFile ForWrite(long segment, long end)
+    {
+        var file = _open.TryGetValue(segment, out var opened) ? opened : Open(segment, isWrite: true);
+        if (options.ZeroesAhead)
         {
-            _dirty[segment] = 1;
+            _tails.GetOrAdd(segment, (_, target) => new ZeroedTail(target, (int)device.SegmentSize), file).Cover(end);
         }
 
+        _dirty[segment] = 1;
         return file;
     }
 
@@ -70,6 +83,7 @@ internal sealed class SegmentFiles(DirectDevice device, DirectDeviceOptions opti
         for (; _removedBefore < segment; _removedBefore++)
         {
             _dirty.TryRemove(_removedBefore, out _);
+            _tails.TryRemove(_removedBefore, out _);
             if (_open.TryRemove(_removedBefore, out var file))
             {
                 file.Dispose();

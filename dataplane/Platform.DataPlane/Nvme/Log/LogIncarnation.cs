@@ -11,6 +11,7 @@ internal sealed class LogIncarnation : IDisposable
     private readonly FasterLog _log;
     private readonly CommitRecord _record;
     private readonly int _pieceBytes;
+    private readonly int _life;
 
     private LogIncarnation(string folder, DirectDevice device, CommitRecord record, FasterLog log, CommitRecord.State state)
     {
@@ -19,6 +20,7 @@ internal sealed class LogIncarnation : IDisposable
         _record = record;
         _log = log;
         SegmentBytes = state.SegmentBytes;
+        _life = state.Life;
 
         // FasterLog adds 4 bytes of length and 8 of checksum, and rounds up to 4.
         _pieceBytes = state.PageBytes - 64 - LogPiece.HeaderBytes;
@@ -48,31 +50,30 @@ internal sealed class LogIncarnation : IDisposable
 
     /// <summary>Opens the log of a folder as of its last commit, or makes a new one.</summary>
     /// <param name="options">Where, and how large.</param>
+    /// <param name="onCommitted">Hears each address up to which the log has become durable, on the thread that made it so.</param>
     /// <param name="acknowledged">The last commit of the life before in this process. A later one on disk was reported as failed, so it is written over.</param>
-    public static LogIncarnation Open(DurableLogOptions options, CommitRecord.State? acknowledged = null)
+    public static LogIncarnation Open(DurableLogOptions options, Action<long> onCommitted, CommitRecord.State? acknowledged = null)
     {
         var found = CommitRecord.Read(options.Folder);
-        var state = found ?? new CommitRecord.State(0, 0, 0, RoundDown(options.PageBytes), RoundDown(options.SegmentBytes));
-        if (acknowledged is null && state.MayBeOld)
-        {
-            state = state with { Number = state.Number + 1, Until = LogRollForward.FindEnd(options.Folder, state) is var end && end > Math.Max(state.Until, 64) ? end : state.Until };
-        }
-
-        if (acknowledged is not null)
-        {
-            state = acknowledged with { Number = Math.Max(state.Number, acknowledged.Number) + 1 };
-        }
-
+        var state = found ?? new CommitRecord.State(0, LogRollForward.FirstAddress, 0, RoundDown(options.PageBytes), RoundDown(options.SegmentBytes), 0);
         if (found is not null)
         {
-            CheckSegments(options.Folder, state);
+            CheckSegments(options.Folder, found);
+            state = (acknowledged ?? LogRollForward.FindEnd(options.Folder, found)) with { Number = found.Number };
+            SegmentFiles.RemoveOrphans(options.Folder, state.Begin / state.SegmentBytes, (state.Until - 1) / state.SegmentBytes);
+            if (state.Until > found.Until)
+            {
+                // What was found may not have been acknowledged, and not be durable yet.
+                SegmentFiles.Sync(options.Folder, found.Until / state.SegmentBytes, (state.Until - 1) / state.SegmentBytes);
+            }
         }
 
-        var device = new DirectDevice(new DirectDeviceOptions { Folder = options.Folder, FirstSegment = state.Begin / state.SegmentBytes, FaultPoint = options.FaultPoint });
+        state = state with { Number = state.Number + 1, Life = state.Life + 1 };
+        var device = new DirectDevice(new DirectDeviceOptions { Folder = options.Folder, FirstSegment = state.Begin / state.SegmentBytes, ZeroesAhead = true, WaitsOnThreads = true, FaultPoint = options.FaultPoint });
         CommitRecord? record = null;
         try
         {
-            record = CommitRecord.Open(options.Folder, device, state, found is null || found.MayBeOld || acknowledged is not null);
+            record = CommitRecord.Open(options.Folder, device, state, onCommitted);
             var log = new FasterLog(new FasterLogSettings
             {
                 LogDevice = device,
@@ -116,7 +117,7 @@ internal sealed class LogIncarnation : IDisposable
 
             var length = LogPiece.HeaderBytes + bytes.Length;
             var buffer = ArrayPool<byte>.Shared.Rent(length);
-            LogPiece.Write(buffer.AsSpan(0, length), _log.TailAddress, kind, bytes);
+            LogPiece.Write(buffer.AsSpan(0, length), _log.TailAddress, DurableAddress, _life, kind, bytes);
             var at = _log.Enqueue(buffer.AsSpan(0, length));
             ArrayPool<byte>.Shared.Return(buffer);
             address = address < 0 ? at : address;
@@ -163,7 +164,7 @@ internal sealed class LogIncarnation : IDisposable
 
     private static int RoundDown(int value) => 1 << (31 - int.LeadingZeroCount(value));
 
-    /// <summary>FasterLog would read a missing file as zeros; say what is missing instead, and remove what a crash left over.</summary>
+    /// <summary>FasterLog would read a missing file as zeros; say what is missing instead.</summary>
     private static void CheckSegments(string folder, CommitRecord.State state)
     {
         var first = state.Begin / state.SegmentBytes;
@@ -179,7 +180,5 @@ internal sealed class LogIncarnation : IDisposable
                     $"'{file.FullName}' has {(file.Exists ? file.Length : 0)} bytes; the commit record beside it says at least {needed}. Restore the file, or move the folder away to start empty.");
             }
         }
-
-        SegmentFiles.RemoveOrphans(folder, first, last);
     }
 }
