@@ -31,7 +31,7 @@ builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.
 builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.Section).ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
     .Configure<IOptions<WorkerOptions>>((kestrel, worker) => kestrel.Limits.MaxRequestBodySize = worker.Value.MaxBodyBytes);
-builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddSingleton(ProgramClock.FromEnvironment());
 builder.Services.AddDapr();
 
 // Who this node is, and what it stores.

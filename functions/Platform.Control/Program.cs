@@ -14,12 +14,13 @@ builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine
 builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
 builder.Services.AddOptions<ControlOptions>().BindConfiguration(ControlOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddSingleton(ProgramClock.FromEnvironment());
 builder.Services.AddDapr();
 builder.Services.AddActors(actors =>
 {
     actors.JsonContext = ControlJson.Default;
-    actors.ActorIdleTimeout = TimeSpan.FromMinutes(5);
+    // A job that waits does nothing for hours: it leaves memory, whatever their number. A job that runs is heard of every second.
+    actors.ActorIdleTimeout = TimeSpan.FromMinutes(1);
     actors.RegisterActor<JobActor>(AppIds.JobActor);
     actors.RegisterActor<JobIndexActor>(AppIds.JobIndexActor);
     actors.RegisterActor<ModelActor>(AppIds.ModelActor);

@@ -6,6 +6,7 @@ public sealed class FakeTimeProvider : TimeProvider
     private readonly Lock _lock = new();
     private readonly List<FakeTimer> _timers = [];
     private DateTimeOffset _now = new(2030, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private TimeSpan _shift;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -13,11 +14,26 @@ public sealed class FakeTimeProvider : TimeProvider
     {
         lock (_lock)
         {
-            return _now;
+            return _now + _shift;
         }
     }
 
-    public override long GetTimestamp() => GetUtcNow().UtcTicks;
+    public override long GetTimestamp()
+    {
+        lock (_lock)
+        {
+            return _now.UtcTicks;
+        }
+    }
+
+    /// <summary>Sets the wall clock forward or back, as the clock of another machine would be; the monotonic one goes on, and no timer notices.</summary>
+    public void Shift(TimeSpan by)
+    {
+        lock (_lock)
+        {
+            _shift += by;
+        }
+    }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -29,7 +45,12 @@ public sealed class FakeTimeProvider : TimeProvider
     /// <summary>Moves the clock and runs every timer that falls due on the way.</summary>
     public void Advance(TimeSpan by)
     {
-        var end = GetUtcNow() + by;
+        DateTimeOffset end;
+        lock (_lock)
+        {
+            end = _now + by;
+        }
+
         while (true)
         {
             FakeTimer? next;

@@ -3,8 +3,21 @@ using Platform.Jobs;
 namespace Platform.Control.Jobs;
 
 /// <summary>Every change that a job can go through, as functions from record to record. The state changes in one place, <see cref="Move"/>, which asks <see cref="JobTransitions"/>.</summary>
+/// <remarks>Times never go back within a job: the process that makes a move may have a slower clock than the one that made the move before.</remarks>
 internal static class JobMoves
 {
+    /// <summary>The time of a move: <paramref name="now"/>, or the latest moment that the job has seen if that is later.</summary>
+    public static DateTimeOffset Later(JobRecord job, DateTimeOffset now)
+    {
+        var attempt = job.Attempts.Count > 0 ? job.Attempts[^1] : null;
+        foreach (var seen in (ReadOnlySpan<DateTimeOffset?>)[job.SubmittedAt, attempt?.PlacedAt, attempt?.StartedAt, attempt?.HeartbeatAt, attempt?.EndedAt, job.EndedAt])
+        {
+            now = seen > now ? seen.Value : now;
+        }
+
+        return now;
+    }
+
     public static JobRecord Submit(string id, DateTimeOffset now) => new()
     {
         Id = id,
@@ -17,7 +30,7 @@ internal static class JobMoves
     /// <summary>Gives the lease to a worker, under a new token.</summary>
     public static JobRecord Place(JobRecord job, string worker, string instanceId, string reason, DateTimeOffset now, long priceMicrosPerHour = 0)
     {
-        var attempt = new JobAttempt { Number = job.Attempts.Count + 1, Token = job.LastToken + 1, Worker = worker, PlacedAt = now };
+        var attempt = new JobAttempt { Number = job.Attempts.Count + 1, Token = job.LastToken + 1, Worker = worker, PlacedAt = Later(job, now) };
         return Move(job, JobState.Placed, reason) with
         {
             Attempts = [.. job.Attempts, attempt],
@@ -40,11 +53,11 @@ internal static class JobMoves
 
     /// <summary>The worker says that it runs.</summary>
     public static JobRecord Start(JobRecord job, DateTimeOffset now) =>
-        WithCurrent(Move(job, JobState.Running, job.Reason), attempt => attempt with { StartedAt = now, HeartbeatAt = now });
+        WithCurrent(Move(job, JobState.Running, job.Reason), attempt => attempt with { StartedAt = Later(job, now), HeartbeatAt = Later(job, now) });
 
     /// <summary>A sign of life, with what the worker has to tell.</summary>
     public static JobRecord Beat(JobRecord job, LeaseReport report, DateTimeOffset now) =>
-        WithCurrent(job, attempt => attempt with { HeartbeatAt = now }) with
+        WithCurrent(job, attempt => attempt with { HeartbeatAt = Later(job, now) }) with
         {
             Progress = report.Progress ?? job.Progress,
             StagingMs = Math.Max(job.StagingMs, report.StagingMs),
@@ -131,10 +144,10 @@ internal static class JobMoves
         : throw new InvalidOperationException($"Job '{job.Id}' is {job.State} and cannot become {to}.");
 
     private static JobRecord End(JobRecord job, JobState to, string reason, DateTimeOffset now) =>
-        Move(job, to, reason) with { EndedAt = now, InstanceId = null, NotBefore = null };
+        Move(job, to, reason) with { EndedAt = Later(job, now), InstanceId = null, NotBefore = null };
 
     private static JobRecord EndAttempt(JobRecord job, string outcome, JobFailure? failure, DateTimeOffset now, long silentMs = 0) =>
-        WithCurrent(job, attempt => attempt with { EndedAt = now, Outcome = outcome, Failure = failure, Ledger = LedgerOf(job, attempt, now, silentMs) });
+        WithCurrent(job, attempt => attempt with { EndedAt = Later(job, now), Outcome = outcome, Failure = failure, Ledger = LedgerOf(job, attempt, Later(job, now), silentMs) });
 
     /// <summary>What the worker says is bounded by what the lease lasted, so that the parts always sum up to it.</summary>
     private static JobLedger LedgerOf(JobRecord job, JobAttempt attempt, DateTimeOffset now, long silentMs)

@@ -11,10 +11,13 @@ internal static class RetryDelayPolicy
     public static TimeSpan Delay(int failures, JobRetryPolicy? policy, ControlOptions options)
     {
         var first = policy?.DelaySeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : options.RetryDelay;
-        var longest = policy?.MaxDelaySeconds is { } most ? TimeSpan.FromSeconds(most) : options.MaxRetryDelay;
+        var longest = Longest(policy, options);
         var delay = first * Math.Pow(2, Math.Clamp(failures - 1, 0, 20));
         return delay < longest ? delay : longest;
     }
+
+    /// <summary>Longest wait between two attempts.</summary>
+    public static TimeSpan Longest(JobRetryPolicy? policy, ControlOptions options) => policy?.MaxDelaySeconds is { } most ? TimeSpan.FromSeconds(most) : options.MaxRetryDelay;
 
     /// <summary>True if the command's exit code says that another attempt would fail the same way.</summary>
     public static bool IsFinal(JobFailure failure, JobRetryPolicy? policy) =>
