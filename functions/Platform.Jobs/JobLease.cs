@@ -75,11 +75,29 @@ public enum SubmitOutcome
     Conflict,
 }
 
-/// <summary>Control to worker, <see cref="Routes.WorkerPrefetch"/>: a job that waits will need these bytes; begin now. 202 always, what cannot be fetched is fetched by the job.</summary>
+/// <summary>Control to worker, <see cref="Routes.WorkerPrefetch"/>: a job that waits will need these bytes; begin now. Answered at once by <see cref="MissingObjects"/>; what cannot be fetched is fetched by the job.</summary>
 /// <param name="JobId">Who will need them.</param>
 /// <param name="Model">The model's manifest; null if it runs none.</param>
 /// <param name="Artifacts">Object-storage keys.</param>
-public sealed record PrefetchRequest(string JobId, ModelManifest? Model, IReadOnlyList<string> Artifacts);
+public sealed record PrefetchRequest(string JobId, ModelManifest? Model, IReadOnlyList<string> Artifacts)
+{
+    /// <summary>Key of the input, which must exist and is read by the job itself; null if it has none.</summary>
+    public string? Input { get; init; }
+}
+
+/// <summary>Objects that a job names and that do not exist.</summary>
+/// <param name="Keys">Their keys; none if all are there.</param>
+/// <param name="Where">Object storage in which they were looked for, a path or a URL.</param>
+public sealed record MissingObjects(IReadOnlyList<string> Keys, string Where)
+{
+    private const int MaxNamed = 10;
+
+    /// <summary>The end of a job that needs them.</summary>
+    public JobFailure ToFailure() => new(
+        ErrorCodes.ObjectNotFound,
+        $"{string.Join(", ", Keys.Take(MaxNamed).Select(key => $"'{key}'"))}{(Keys.Count > MaxNamed ? $" and {Keys.Count - MaxNamed} more" : "")} {(Keys.Count == 1 ? "is" : "are")} not in object storage ({Where}). Put {(Keys.Count == 1 ? "it" : "them")} there, then submit the job again.",
+        false);
+}
 
 /// <summary>To <c>JobActor.ChildEnded</c> of an array job: one of its children has ended.</summary>
 /// <param name="Index">Which.</param>

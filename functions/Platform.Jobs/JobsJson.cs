@@ -16,6 +16,7 @@ namespace Platform.Jobs;
 [JsonSerializable(typeof(UsageTable))]
 [JsonSerializable(typeof(RunJobRequest))]
 [JsonSerializable(typeof(PrefetchRequest))]
+[JsonSerializable(typeof(MissingObjects))]
 [JsonSerializable(typeof(ChildReport))]
 [JsonSerializable(typeof(WebhookReport))]
 [JsonSerializable(typeof(LeaseReport))]

@@ -45,7 +45,7 @@ public static class Routes
     /// <summary>Worker: <c>POST</c> a <see cref="RunJobRequest"/>.</summary>
     public const string WorkerRunJob = "jobs/run";
 
-    /// <summary>Worker: <c>POST</c> a <see cref="PrefetchRequest"/>.</summary>
+    /// <summary>Worker: <c>POST</c> a <see cref="PrefetchRequest"/>; answered by <see cref="MissingObjects"/>.</summary>
     public const string WorkerPrefetch = "jobs/prefetch";
 
     /// <summary>Worker: <c>DELETE</c> everything that a job has in object storage, after its time to live.</summary>

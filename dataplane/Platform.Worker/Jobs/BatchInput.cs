@@ -24,7 +24,7 @@ internal sealed record BatchInput(IReadOnlyList<string> Lines, bool AreObjects, 
 
         var key = spec.Input!;
         var info = await storage.HeadAsync(key, cancellationToken)
-            ?? throw Refuse(ErrorCodes.ObjectNotFound, $"The input '{key}' is not in object storage. Put it there, then submit the job again.");
+            ?? throw new JobFailedException(new MissingObjects([key], storage.Name).ToFailure());
         if (info.LengthBytes > maxBytes)
         {
             throw Refuse(ErrorCodes.InvalidRequest, $"The input '{key}' has {info.LengthBytes} bytes; expected at most {maxBytes}. Split it into several jobs.");

@@ -43,12 +43,9 @@ internal static class JobEndpoints
     {
         try
         {
-            if (await JsonSerializer.DeserializeAsync(context.Request.Body, JobsJson.Default.PrefetchRequest, context.RequestAborted) is { } request)
-            {
-                prefetch.Begin(request);
-            }
-
-            return Results.Accepted();
+            var request = await JsonSerializer.DeserializeAsync(context.Request.Body, JobsJson.Default.PrefetchRequest, context.RequestAborted)
+                ?? throw new RequestException(ErrorCodes.InvalidJson, "The body is null; expected what to stage.");
+            return Results.Json(await prefetch.BeginAsync(request, context.RequestAborted), JobsJson.Default.MissingObjects);
         }
         catch (JsonException fault)
         {

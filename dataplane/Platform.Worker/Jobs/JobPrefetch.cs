@@ -12,12 +12,22 @@ internal sealed class JobPrefetch(NvmeTier tier, IObjectStorage storage, IHostAp
     private const int MaxAtOnce = 2;
     private readonly SemaphoreSlim _turns = new(MaxAtOnce);
 
-    /// <summary>Begins, and returns at once.</summary>
-    public void Begin(PrefetchRequest request) => _ = Task.Run(() => RunAsync(request, lifetime.ApplicationStopping));
+    /// <summary>Looks for every object that the job names, and begins to stage the bytes unless one is missing.</summary>
+    /// <exception cref="StorageException">Object storage could not be asked.</exception>
+    public async Task<MissingObjects> BeginAsync(PrefetchRequest request, CancellationToken cancellationToken)
+    {
+        var (found, missing) = await ObjectCheck.LookAsync(storage, request.Input is null ? request.Artifacts : [.. request.Artifacts, request.Input], cancellationToken);
+        if (missing.Keys.Count == 0)
+        {
+            _ = Task.Run(() => RunAsync(request, found, lifetime.ApplicationStopping), CancellationToken.None);
+        }
+
+        return missing;
+    }
 
     public void Dispose() => _turns.Dispose();
 
-    private async Task RunAsync(PrefetchRequest request, CancellationToken cancellationToken)
+    private async Task RunAsync(PrefetchRequest request, IReadOnlyDictionary<string, ObjectInfo> found, CancellationToken cancellationToken)
     {
         try
         {
@@ -29,12 +39,9 @@ internal sealed class JobPrefetch(NvmeTier tier, IObjectStorage storage, IHostAp
                     await FillAsync(new BlobSource(ObjectKeys.ModelFile(request.Model!.Name, file.Name), storage, ObjectKeys.ModelFile(request.Model.Name, file.Name), file.LengthBytes, file.ETag), cancellationToken);
                 }
 
-                foreach (var key in request.Artifacts.Where(ObjectKeys.IsValid))
+                foreach (var artifact in request.Artifacts.Select(key => found[key]).Where(artifact => artifact.LengthBytes > 0))
                 {
-                    if (await storage.HeadAsync(key, cancellationToken) is { } found)
-                    {
-                        await FillAsync(new BlobSource(key, storage, key, found.LengthBytes, found.ETag) { Class = TierClass.Shards }, cancellationToken);
-                    }
+                    await FillAsync(new BlobSource(artifact.Key, storage, artifact.Key, artifact.LengthBytes, artifact.ETag) { Class = TierClass.Shards }, cancellationToken);
                 }
 
                 JobLog.Prefetched(logger, request.JobId);

@@ -99,7 +99,7 @@ internal sealed class TrainHandler(IObjectStorage storage, TimeProvider time, IO
     private async Task<(string Text, string Version)> ReadAsync(string key, CancellationToken cancellationToken)
     {
         var found = await storage.HeadAsync(key, cancellationToken)
-            ?? throw new JobFailedException(new JobFailure(ErrorCodes.ObjectNotFound, $"The text '{key}' is not in object storage. Put it there, then submit the job again.", false));
+            ?? throw new JobFailedException(new MissingObjects([key], storage.Name).ToFailure());
         if (found.LengthBytes > options.Value.MaxInputBytes)
         {
             throw new JobFailedException(new JobFailure(ErrorCodes.InvalidRequest, $"The text '{key}' has {found.LengthBytes} bytes; expected at most {options.Value.MaxInputBytes}.", false));

@@ -1,7 +1,6 @@
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Tiering;
-using Platform.Jobs;
 
 namespace Platform.Worker.Jobs.Exec;
 
@@ -16,25 +15,30 @@ internal sealed class ArtifactLeases(NvmeTier tier, IObjectStorage storage) : IA
     public long LengthBytes { get; private set; }
 
     /// <summary>Stages every artifact, and links it under its name.</summary>
-    /// <exception cref="JobFailedException">One of them does not exist.</exception>
+    /// <exception cref="JobFailedException">Some of them do not exist; it names all of those.</exception>
     public async Task StageAsync(IReadOnlyDictionary<string, string> artifacts, string folder, CancellationToken cancellationToken)
     {
+        var (found, missing) = await ObjectCheck.LookAsync(storage, [.. artifacts.Keys], cancellationToken);
+        if (missing.Keys.Count > 0)
+        {
+            throw new JobFailedException(missing.ToFailure());
+        }
+
         await Parallel.ForEachAsync(artifacts, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (artifact, token) =>
         {
-            var found = await storage.HeadAsync(artifact.Key, token)
-                ?? throw new JobFailedException(new JobFailure(ErrorCodes.ObjectNotFound, $"The artifact '{artifact.Key}' is not in object storage. Put it there, then submit the job again.", false));
+            var source = found[artifact.Key];
             var path = Path.Combine(folder, artifact.Value);
-            if (found.LengthBytes == 0)
+            if (source.LengthBytes == 0)
             {
                 await File.WriteAllBytesAsync(path, [], token);
                 return;
             }
 
-            var lease = await tier.OpenAsync(new BlobSource(artifact.Key, storage, artifact.Key, found.LengthBytes, found.ETag) { Class = TierClass.Shards }, token);
+            var lease = await tier.OpenAsync(new BlobSource(artifact.Key, storage, artifact.Key, source.LengthBytes, source.ETag) { Class = TierClass.Shards }, token);
             lock (_lock)
             {
                 _leases.Add(lease);
-                LengthBytes += found.LengthBytes;
+                LengthBytes += source.LengthBytes;
             }
 
             await lease.FillAsync(cancellationToken: token);
