@@ -33,4 +33,5 @@ namespace Platform.Control;
 [JsonSerializable(typeof(ChildReport))]
 [JsonSerializable(typeof(WebhookReport))]
 [JsonSerializable(typeof(PrefetchRequest))]
+[JsonSerializable(typeof(MissingObjects))]
 internal sealed partial class ControlJson : JsonSerializerContext;

@@ -24,9 +24,9 @@ public sealed class ControlOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan QueueCheck { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often it looks after that: a safety net which every waiting job pays for. Default 5 min, 100 ms to 24 h.</summary>
+    /// <summary>How often it looks after that: a safety net which every waiting job pays for with a durable write. Default 1 h, 100 ms to 24 h.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "1.00:00:00")]
-    public TimeSpan QueueRecheck { get; set; } = TimeSpan.FromMinutes(5);
+    public TimeSpan QueueRecheck { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>Workers are asked for a heartbeat per job this often. Default 1 s, 50 ms to 1 min; at most a third of <see cref="Lease"/> is sensible.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:01:00")]

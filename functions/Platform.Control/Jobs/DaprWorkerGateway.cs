@@ -26,38 +26,33 @@ internal sealed class DaprWorkerGateway(DaprInvoker dapr, TimeProvider time, IOp
         }
     }
 
-    public async Task<TidyAnswer?> TidyAsync(string worker, string jobId, long? keepToken, CancellationToken cancellationToken)
+    public Task<TidyAnswer?> TidyAsync(string worker, string jobId, long? keepToken, CancellationToken cancellationToken) =>
+        TryAsync<TidyAnswer>(async token => await dapr.InvokeMethodAsync(HttpMethod.Post, worker, $"{Routes.WorkerTidyJob(jobId)}?keep={keepToken}", JobsJson.Default.TidyAnswer, token), cancellationToken);
+
+    public Task<MissingObjects?> PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken) =>
+        TryAsync<MissingObjects>(async token => await dapr.InvokeMethodAsync(HttpMethod.Post, worker, Routes.WorkerPrefetch, request, JobsJson.Default.PrefetchRequest, JobsJson.Default.MissingObjects, token), cancellationToken);
+
+    public async Task<bool> ForgetAsync(string worker, string jobId, CancellationToken cancellationToken) => await TryAsync<object>(
+        async token =>
+        {
+            await dapr.InvokeMethodAsync(HttpMethod.Delete, worker, Routes.WorkerForgetJob(jobId), token);
+            return worker;
+        },
+        cancellationToken) is not null;
+
+    /// <summary>Null if the worker declined, or did not answer in time.</summary>
+    private async Task<T?> TryAsync<T>(Func<CancellationToken, Task<T?>> call, CancellationToken cancellationToken)
+        where T : class
     {
         using var timeout = new CancellationTokenSource(options.Value.AcceptTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await dapr.InvokeMethodAsync(HttpMethod.Post, worker, $"{Routes.WorkerTidyJob(jobId)}?keep={keepToken}", JobsJson.Default.TidyAnswer, either.Token);
+            return await call(either.Token);
         }
         catch (Exception fault) when (fault is DaprInvocationException || timeout.IsCancellationRequested)
         {
             return null;
-        }
-    }
-
-    public Task PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken) =>
-        TryAsync(token => dapr.InvokeMethodAsync(HttpMethod.Post, worker, Routes.WorkerPrefetch, request, JobsJson.Default.PrefetchRequest, token), cancellationToken);
-
-    public Task<bool> ForgetAsync(string worker, string jobId, CancellationToken cancellationToken) =>
-        TryAsync(token => dapr.InvokeMethodAsync(HttpMethod.Delete, worker, Routes.WorkerForgetJob(jobId), token), cancellationToken);
-
-    private async Task<bool> TryAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken)
-    {
-        using var timeout = new CancellationTokenSource(options.Value.AcceptTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        try
-        {
-            await call(either.Token);
-            return true;
-        }
-        catch (Exception fault) when (fault is DaprInvocationException || timeout.IsCancellationRequested)
-        {
-            return false;
         }
     }
 }

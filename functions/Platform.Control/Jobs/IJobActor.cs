@@ -36,6 +36,9 @@ internal interface IJobActor : IActor
     /// <summary>A child of this array job has ended. Null if this is no array job.</summary>
     Task<JobStatus?> ChildEnded(ChildReport child);
 
+    /// <summary>A worker found that objects which the waiting job needs do not exist: it fails now, and does not wait for its turn. Null if there is no such job.</summary>
+    Task<JobStatus?> ObjectsMissing(MissingObjects missing);
+
     /// <summary>What came of a delivery of the webhook. Null if there is no such job, or it has no webhook.</summary>
     Task<JobStatus?> WebhookTried(WebhookReport report);
 

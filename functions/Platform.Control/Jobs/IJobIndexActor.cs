@@ -6,8 +6,8 @@ namespace Platform.Control.Jobs;
 /// <summary>Methods of the actor that lists jobs, by their names on the wire.</summary>
 internal interface IJobIndexActor : IActor
 {
-    /// <summary>Adds or replaces the row of a job; a row older than the known one changes nothing.</summary>
-    Task Record(JobSummary summary);
+    /// <summary>Adds or replaces rows, all of them in one commit; a row older than the known one changes nothing.</summary>
+    Task Record(List<JobSummary> rows);
 
     /// <summary>Removes the row of a job, and keeps what it used in the sums of removed jobs; a row that is not there changes nothing.</summary>
     Task Remove(JobSummary summary);

@@ -9,7 +9,8 @@ internal interface IWorkerGateway
     Task<RunAnswer> OfferAsync(string worker, RunJobRequest request, CancellationToken cancellationToken);
 
     /// <summary>Has the worker stage what a waiting job will need. Never throws; what is not staged now is staged by the job.</summary>
-    Task PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken);
+    /// <returns>Objects that do not exist; null if the worker did not answer.</returns>
+    Task<MissingObjects?> PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken);
 
     /// <summary>Has the worker delete everything that the job has in object storage. False if it could not.</summary>
     Task<bool> ForgetAsync(string worker, string jobId, CancellationToken cancellationToken);

@@ -10,7 +10,7 @@ internal sealed partial class JobActor
 
     public async Task<JobStatus?> ChildEnded(ChildReport child)
     {
-        if (await Store.LoadAsync() is not { Array: { } children } job)
+        if (await LoadAsync() is not { Array: { } children } job)
         {
             return null;
         }
@@ -36,6 +36,7 @@ internal sealed partial class JobActor
         job = JobMoves.Coordinate(job with { Progress = new JobProgress(0, array.Size) }, array);
         await ArmAsync(job, Store.Spec);
         await SaveAsync(job);
+        waiting.Remove(Waiting(job));
         await IndexAsync(job);
         SubmitChildren(job.Array!.Open);
         return job;

@@ -11,8 +11,9 @@ internal sealed partial class JobActor
 
     private async Task<JobRecord> DispatchAsync(JobRecord job)
     {
-        if (job.NotBefore is { } notBefore && time.GetUtcNow() < notBefore)
+        if (BackOff(job) > TimeSpan.Zero)
         {
+            await ArmAsync(job, Store.Spec);
             return job;
         }
 
@@ -84,7 +85,7 @@ internal sealed partial class JobActor
             if (answer.Accepted)
             {
                 slot.Accept(JobId, attempt.Token);
-                await IndexAsync(job);
+                IndexLater(job);
                 return job;
             }
 
@@ -107,6 +108,7 @@ internal sealed partial class JobActor
     private async Task<JobRecord> WaitAsync(JobRecord job, ModelManifest? model, string reason)
     {
         Prefetch(model);
+        IndexLater(job);
         if (job.Reason != reason)
         {
             JobLog.Waits(logger, JobId, reason);
@@ -118,20 +120,37 @@ internal sealed partial class JobActor
         return job;
     }
 
-    /// <summary>Has the node that the job will most likely run on stage its bytes meanwhile, once per node.</summary>
+    /// <summary>Has the node that the job will most likely run on stage its bytes meanwhile, and say whether all of its objects exist; once per node.</summary>
     private void Prefetch(ModelManifest? model)
     {
-        var artifacts = Store.Spec.Artifacts?.Keys.ToArray() ?? [];
-        if ((model is null && artifacts.Length == 0)
+        var (artifacts, input) = (Store.Spec.Artifacts?.Keys.ToArray() ?? [], Store.Spec.Input);
+        if ((model is null && artifacts.Length == 0 && input is null)
             || JobPlacementPolicy.Expect(Store.Spec, model, nodes.Views()) is not { } node
             || node.Worker == _prefetchedOn
-            || (artifacts.Length == 0 && node.MissingBytes(model!) == 0))
+            || (artifacts.Length == 0 && input is null && node.MissingBytes(model!) == 0))
         {
             return;
         }
 
         _prefetchedOn = node.Worker;
-        var (worker, request) = (node.Worker, new PrefetchRequest(JobId, model, artifacts));
-        errands.Add($"Staging for job {JobId} on {worker}", token => workers.PrefetchAsync(worker, request, token));
+        var (id, worker, request) = (JobId, node.Worker, new PrefetchRequest(JobId, model, artifacts) { Input = input });
+        errands.Add($"Staging for job {id} on {worker}", async token =>
+        {
+            if (await workers.PrefetchAsync(worker, request, token) is { Keys.Count: > 0 } missing)
+            {
+                await actors.CreateActorProxy(AppIds.JobActor, id).InvokeMethodAsync(nameof(IJobActor.ObjectsMissing), missing, JobsJson.Default.MissingObjects, token);
+            }
+        });
+    }
+
+    public async Task<JobStatus?> ObjectsMissing(MissingObjects missing)
+    {
+        if (await LoadAsync() is not { } job)
+        {
+            return null;
+        }
+
+        // One that a worker holds by now finds out by itself.
+        return (job.State == JobState.Queued ? await EndAsync(JobMoves.Refuse(job, missing.ToFailure(), time.GetUtcNow())) : job).ToStatus(Store.Spec);
     }
 }

@@ -10,7 +10,7 @@ internal sealed partial class JobActor
 
     public async Task<JobStatus?> WebhookTried(WebhookReport report)
     {
-        if (await Store.LoadAsync() is not { Webhook: { } webhook } job)
+        if (await LoadAsync() is not { Webhook: { } webhook } job)
         {
             return null;
         }
@@ -32,7 +32,7 @@ internal sealed partial class JobActor
 
     public async Task<TidyAnswer?> Tidy()
     {
-        if (await Store.LoadAsync() is not { } job || !JobTransitions.IsTerminal(job.State) || nodes.Views().FirstOrDefault(node => node.Alive) is not { } node)
+        if (await LoadAsync() is not { } job || !JobTransitions.IsTerminal(job.State) || nodes.Views().FirstOrDefault(node => node.Alive) is not { } node)
         {
             return null;
         }
@@ -55,7 +55,7 @@ internal sealed partial class JobActor
             next = expires;
         }
 
-        var check = time.GetUtcNow() + _options.ArrayCheck;
+        var check = Now(job) + _options.ArrayCheck;
         return job.Array is { Open.Count: > 0 } && (next is null || check < next) ? check : next;
     }
 
@@ -63,7 +63,7 @@ internal sealed partial class JobActor
     /// <returns>The job as it stands; null if it is no more.</returns>
     private async Task<JobRecord?> PayAsync(JobRecord job)
     {
-        var now = time.GetUtcNow();
+        var now = Now(job);
         if (job.Array is { Open: { Count: > 0 } open })
         {
             CancelChildren(open);

@@ -8,19 +8,19 @@ internal sealed partial class JobActor
 {
     public async Task<LeaseAnswer> Started(LeaseReport report)
     {
-        var job = await Store.LoadAsync();
+        var job = await LoadAsync();
         return Holds(job, report) ? Accept(await BeatAsync(job, report)) : Refuse(job, report, nameof(Started));
     }
 
     public async Task<LeaseAnswer> Heartbeat(LeaseReport report)
     {
-        var job = await Store.LoadAsync();
+        var job = await LoadAsync();
         return Holds(job, report) ? Accept(await BeatAsync(job, report)) : Refuse(job, report, nameof(Heartbeat));
     }
 
     public async Task<LeaseAnswer> Complete(LeaseReport report)
     {
-        var job = await Store.LoadAsync();
+        var job = await LoadAsync();
         if (job is { State: JobState.Succeeded } && job.Attempts[^1].Token == report.Token)
         {
             // The worker did not hear the first answer. What it wrote under this token is the result.
@@ -41,7 +41,7 @@ internal sealed partial class JobActor
 
     public async Task<LeaseAnswer> Return(LeaseReport report)
     {
-        var job = await Store.LoadAsync();
+        var job = await LoadAsync();
         if (!Holds(job, report))
         {
             return Refuse(job, report, nameof(Return));
@@ -60,7 +60,7 @@ internal sealed partial class JobActor
 
     public async Task<LeaseAnswer> Fail(LeaseReport report)
     {
-        var job = await Store.LoadAsync();
+        var job = await LoadAsync();
         if (!Holds(job, report))
         {
             return Refuse(job, report, nameof(Fail));
@@ -124,7 +124,7 @@ internal sealed partial class JobActor
         if (starts)
         {
             JobLog.Started(logger, JobId, attempt.Worker, attempt.Number, attempt.Token);
-            await IndexAsync(next);
+            IndexLater(next);
         }
 
         return next;

@@ -10,8 +10,10 @@ namespace Platform.Control.Jobs;
 /// <summary>The one truth about one job: what clients ask of it, and what time does to it. Leases, dispatch, children and what follows the end have files of their own.</summary>
 /// <remarks>
 /// The order within every turn is: state first, then what follows from it (offer to a worker, row in the index). A process that dies in between leaves a state whose
-/// next step the reminder takes again, and every step may be taken twice. The reminder is registered before the state exists and removed after the end is indexed
-/// and nothing is owed any more.
+/// next step is taken again, and every step may be taken twice. A submission is one durable commit, the state. Until it is dispatched it is woken by its doorbell, which is
+/// durable and rings until a dispatch has been answered, and by its place in the line; from the first dispatch on also by its reminder, which is registered before the state
+/// that needs it and removed after the end is indexed and nothing is owed any more. The first turn after a restart takes up what the process before may have left undone.
+/// Decision note 1 says why.
 /// </remarks>
 internal sealed partial class JobActor(
     ActorHost host,
@@ -28,12 +30,11 @@ internal sealed partial class JobActor(
     IOptions<ControlOptions> options,
     ILogger<JobActor> logger) : Actor(host), IJobActor, IRemindable
 {
-    private const string ReminderName = "lease";
     private readonly ControlOptions _options = options.Value;
     private JobStore? _store;
     private LeaseWatch? _watch;
-    private (TimeSpan Due, TimeSpan Period)? _armed;
     private long _indexedVersion;
+    private bool _isTakenUp;
 
     private string JobId => Id.Value;
 
@@ -42,7 +43,7 @@ internal sealed partial class JobActor(
     public async Task<SubmitAnswer> Submit(JobSpec spec)
     {
         spec = spec with { Id = JobId };
-        if (await Store.LoadAsync() is { } known)
+        if (await LoadAsync() is { } known)
         {
             var same = SpecComparison.AreSame(spec, Store.Spec);
             if (!same)
@@ -54,17 +55,24 @@ internal sealed partial class JobActor(
         }
 
         var job = JobMoves.Submit(JobId, time.GetUtcNow());
-        await ArmAsync(job, spec);
+        if (spec.DeadlineSeconds is not null)
+        {
+            // Its end must come also if nobody ever dispatches it.
+            await ArmAsync(job, spec);
+        }
+
         await Store.CreateAsync(spec, job);
         JobLog.Submitted(logger, JobId, spec.Kind, spec.MaxAttempts);
         metrics.Submitted(spec.Kind);
-        await IndexAsync(job);
+        waiting.Add(Waiting(job));
+        IndexLater(job);
+        _isTakenUp = true;
         return new SubmitAnswer(SubmitOutcome.Created, job.ToStatus(spec));
     }
 
     public async Task<JobStatus?> Dispatch()
     {
-        if (await Store.LoadAsync() is not { } job)
+        if (await LoadAsync() is not { } job)
         {
             return null;
         }
@@ -72,11 +80,11 @@ internal sealed partial class JobActor(
         return (await AdvanceAsync(job)).ToStatus(Store.Spec);
     }
 
-    public async Task<JobStatus?> Get() => (await Store.LoadAsync())?.ToStatus(Store.Spec);
+    public async Task<JobStatus?> Get() => (await LoadAsync())?.ToStatus(Store.Spec);
 
     public async Task<JobStatus?> Cancel()
     {
-        if (await Store.LoadAsync() is not { } job)
+        if (await LoadAsync() is not { } job)
         {
             return null;
         }
@@ -84,29 +92,27 @@ internal sealed partial class JobActor(
         return (JobTransitions.IsTerminal(job.State) ? job : await EndAsync(JobMoves.Cancel(job, time.GetUtcNow()))).ToStatus(Store.Spec);
     }
 
-    public async Task ReceiveReminderAsync(string reminderName, byte[] state, TimeSpan dueTime, TimeSpan period)
+    /// <summary>The job; null if there is none. Once per activation it is taken up: the process before may have died before its row, its place in the line or its alarm.</summary>
+    private async Task<JobRecord?> LoadAsync()
     {
         var job = await Store.LoadAsync();
-        if (job is not null)
+        if (job is null || _isTakenUp)
         {
-            job = await AdvanceAsync(job);
-            await IndexAsync(job);
+            return job;
         }
 
-        if (job is not null && JobTransitions.IsTerminal(job.State))
-        {
-            job = await PayAsync(job);
-        }
-
-        if (job is null || (JobTransitions.IsTerminal(job.State) && _indexedVersion == job.Version && NextDebt(job) is null))
-        {
-            await UnregisterReminderAsync(ReminderName);
-            _armed = null;
-        }
-        else if (JobTransitions.IsTerminal(job.State) && _indexedVersion == job.Version)
+        if (job.Current() is not null || BackOff(job) > TimeSpan.Zero || (job.Array is not null && !JobTransitions.IsTerminal(job.State)))
         {
             await ArmAsync(job, Store.Spec);
         }
+        else if (job.State == JobState.Queued)
+        {
+            waiting.Add(Waiting(job));
+        }
+
+        IndexLater(job);
+        _isTakenUp = true;
+        return job;
     }
 
     /// <summary>Takes the next step that time or a free node allows: the deadline, a lost lease, a dispatch.</summary>
@@ -117,7 +123,7 @@ internal sealed partial class JobActor(
             return job;
         }
 
-        if (Store.Spec.DeadlineSeconds is { } seconds && time.GetUtcNow() >= job.SubmittedAt.AddSeconds(seconds))
+        if (Store.Spec.DeadlineSeconds is { } seconds && Now(job) >= job.SubmittedAt.AddSeconds(seconds))
         {
             var failure = new JobFailure(ErrorCodes.DeadlineExceeded, $"The job was {job.State} when its deadline of {seconds} s passed.", false);
             return await EndAsync(JobMoves.Refuse(job, failure, time.GetUtcNow()));
@@ -176,6 +182,11 @@ internal sealed partial class JobActor(
         }
 
         await IndexAsync(job);
+        if (Volatile.Read(ref _indexedVersion) != job.Version)
+        {
+            await ArmAsync(job, Store.Spec);
+        }
+
         TellParent(job);
         if (job.Array is { } children)
         {
@@ -196,48 +207,26 @@ internal sealed partial class JobActor(
 
     private Task SaveAsync(JobRecord job) => Store.SaveAsync(job);
 
+    /// <summary>Does not wait for the row: it follows in a moment, and whatever takes the job up again writes it too.</summary>
+    private void IndexLater(JobRecord job) => _ = IndexAsync(job, isAwaited: false);
+
     /// <summary>Failure to index never fails the turn: the state is what counts, and the reminder stays until the row is there.</summary>
-    private async Task IndexAsync(JobRecord job)
+    private async Task IndexAsync(JobRecord job, bool isAwaited = true)
     {
-        if (_indexedVersion == job.Version)
+        if (Volatile.Read(ref _indexedVersion) == job.Version)
         {
             return;
         }
 
         try
         {
-            await index.RecordAsync(job.ToSummary(Store.Spec), CancellationToken.None);
-            _indexedVersion = job.Version;
+            var row = job.ToSummary(Store.Spec);
+            await (isAwaited ? index.RecordAsync(row, CancellationToken.None) : index.RecordLaterAsync(row, CancellationToken.None));
+            Volatile.Write(ref _indexedVersion, Math.Max(job.Version, Volatile.Read(ref _indexedVersion)));
         }
         catch (Exception fault) when (fault is DaprException or OperationCanceledException)
         {
             JobLog.NotIndexed(logger, JobId, fault.Message);
-        }
-    }
-
-    /// <summary>Sets the reminder to the time at which the job must look at itself again.</summary>
-    private async Task ArmAsync(JobRecord job, JobSpec spec)
-    {
-        var now = time.GetUtcNow();
-        var (due, period) = job.Current() is not null ? (_options.LeaseCheck, _options.LeaseCheck)
-            : JobTransitions.IsTerminal(job.State) ? ((NextDebt(job) ?? now) - now, _options.QueueCheck)
-            : job.Array is not null ? (_options.ArrayCheck, _options.ArrayCheck)
-            : (_options.QueueCheck, _options.QueueRecheck);
-        if (job.NotBefore is { } notBefore && notBefore - now < due)
-        {
-            due = notBefore - now;
-        }
-
-        if (!JobTransitions.IsTerminal(job.State) && spec.DeadlineSeconds is { } seconds && job.SubmittedAt.AddSeconds(seconds) - now < due)
-        {
-            due = job.SubmittedAt.AddSeconds(seconds) - now;
-        }
-
-        due = due < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : due;
-        if (_armed != (due, period))
-        {
-            await RegisterReminderAsync(ReminderName, null, due, period);
-            _armed = (due, period);
         }
     }
 }

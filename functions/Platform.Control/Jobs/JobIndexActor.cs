@@ -14,35 +14,14 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
     private const string DirectoryKey = "directory";
     private const string RemovedKey = "removed-usage";
 
-    public async Task Record(JobSummary summary)
+    public async Task Record(List<JobSummary> rows)
     {
-        var directory = await DirectoryAsync();
-        var key = JobIndexKey.Of(summary);
-        var position = directory.Find(key);
-        if (position < 0)
+        foreach (var row in rows)
         {
-            await SaveAsync(directory, [new JobIndexPageRange(directory.NextNumber, key)], directory.NextNumber + 1, (directory.NextNumber, [summary]));
-            return;
+            await PutAsync(row);
         }
 
-        var page = directory.Pages[position];
-        var rows = await PageAsync(page.Number);
-        var at = rows.BinarySearch(summary, RowOrder.Instance);
-        if (at >= 0)
-        {
-            if (rows[at].Version < summary.Version)
-            {
-                await SaveAsync(page.Number, [.. rows[..at], summary, .. rows[(at + 1)..]]);
-            }
-        }
-        else if (rows.Count < PageRows)
-        {
-            await SaveAsync(page.Number, [.. rows[..~at], summary, .. rows[~at..]]);
-        }
-        else
-        {
-            await SplitAsync(directory, position, [.. rows[..~at], summary, .. rows[~at..]], isNewest: position == directory.Pages.Count - 1 && ~at == rows.Count);
-        }
+        await StateManager.SaveStateAsync();
     }
 
     public async Task Remove(JobSummary summary)
@@ -66,12 +45,15 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
         rows = [.. rows[..at], .. rows[(at + 1)..]];
         if (rows.Count > 0)
         {
-            await SaveAsync(page.Number, rows);
-            return;
+            await StateManager.SetStateAsync(PageKey(page.Number), rows);
+        }
+        else
+        {
+            await StateManager.RemoveStateAsync(PageKey(page.Number));
+            await SetAsync(directory, [.. directory.Pages.Where(other => other.Number != page.Number)], directory.NextNumber);
         }
 
-        await StateManager.RemoveStateAsync(PageKey(page.Number));
-        await SaveAsync(directory, [.. directory.Pages.Where(other => other.Number != page.Number)], directory.NextNumber);
+        await StateManager.SaveStateAsync();
     }
 
     public async Task<UsageTable> Usage(UsageRequest request)
@@ -144,13 +126,45 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
         return new JobList(found, position >= 0 ? last?.ToString() : null);
     }
 
+    /// <summary>Puts a row where it belongs; saved with the others of its call.</summary>
+    private async Task PutAsync(JobSummary summary)
+    {
+        var directory = await DirectoryAsync();
+        var key = JobIndexKey.Of(summary);
+        var position = directory.Find(key);
+        if (position < 0)
+        {
+            await SetAsync(directory, [new JobIndexPageRange(directory.NextNumber, key)], directory.NextNumber + 1, (directory.NextNumber, [summary]));
+            return;
+        }
+
+        var page = directory.Pages[position];
+        var rows = await PageAsync(page.Number);
+        var at = rows.BinarySearch(summary, RowOrder.Instance);
+        if (at >= 0)
+        {
+            if (rows[at].Version < summary.Version)
+            {
+                await StateManager.SetStateAsync<List<JobSummary>>(PageKey(page.Number), [.. rows[..at], summary, .. rows[(at + 1)..]]);
+            }
+        }
+        else if (rows.Count < PageRows)
+        {
+            await StateManager.SetStateAsync<List<JobSummary>>(PageKey(page.Number), [.. rows[..~at], summary, .. rows[~at..]]);
+        }
+        else
+        {
+            await SplitAsync(directory, position, [.. rows[..~at], summary, .. rows[~at..]], isNewest: position == directory.Pages.Count - 1 && ~at == rows.Count);
+        }
+    }
+
     /// <summary>A full page becomes two: halves, or, where rows come in order, the full page and a new one with the newest row.</summary>
     private async Task SplitAsync(JobIndexDirectory directory, int position, List<JobSummary> rows, bool isNewest)
     {
         var cut = isNewest ? rows.Count - 1 : rows.Count / 2;
         var page = directory.Pages[position];
         var added = new JobIndexPageRange(directory.NextNumber, JobIndexKey.Of(rows[cut]));
-        await SaveAsync(
+        await SetAsync(
             directory,
             [.. directory.Pages.Take(position + 1), added, .. directory.Pages.Skip(position + 1)],
             directory.NextNumber + 1,
@@ -171,21 +185,13 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
 
     private Task<List<JobSummary>> PageAsync(int number) => StateManager.GetStateAsync<List<JobSummary>>(PageKey(number));
 
-    private async Task SaveAsync(JobIndexDirectory directory, IReadOnlyList<JobIndexPageRange> pages, int nextNumber, params (int Number, List<JobSummary> Rows)[] changed)
+    private async Task SetAsync(JobIndexDirectory directory, IReadOnlyList<JobIndexPageRange> pages, int nextNumber, params (int Number, List<JobSummary> Rows)[] changed)
     {
         await StateManager.SetStateAsync(DirectoryKey, directory with { Pages = pages, NextNumber = nextNumber });
         foreach (var (number, rows) in changed)
         {
             await StateManager.SetStateAsync(PageKey(number), rows);
         }
-
-        await StateManager.SaveStateAsync();
-    }
-
-    private async Task SaveAsync(int number, List<JobSummary> rows)
-    {
-        await StateManager.SetStateAsync(PageKey(number), rows);
-        await StateManager.SaveStateAsync();
     }
 
     private static string PageKey(int number) => $"page-{number}";

@@ -170,10 +170,10 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
 
     Task<ModelManifest?> IModelCatalog.FindAsync(string model, CancellationToken cancellationToken) => Task.FromResult(Model);
 
-    Task IWorkerGateway.PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken)
+    Task<MissingObjects?> IWorkerGateway.PrefetchAsync(string worker, PrefetchRequest request, CancellationToken cancellationToken)
     {
         Prefetches.Add((worker, request));
-        return Task.CompletedTask;
+        return Task.FromResult<MissingObjects?>(new MissingObjects([], "test"));
     }
 
     Task<bool> IWorkerGateway.ForgetAsync(string worker, string jobId, CancellationToken cancellationToken)
@@ -187,6 +187,8 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
         Index.Remove(summary.Id);
         return Task.CompletedTask;
     }
+
+    Task IJobIndex.RecordLaterAsync(JobSummary summary, CancellationToken cancellationToken) => ((IJobIndex)this).RecordAsync(summary, cancellationToken);
 
     Task IJobIndex.RecordAsync(JobSummary summary, CancellationToken cancellationToken)
     {

@@ -91,7 +91,7 @@ public sealed class JobCrashTests
                 }
             }
 
-            if (control.Sidecar.Reminders.TryGetValue("JobActor/j/lease", out var reminder) && (reminder.DueTime != "300s" || CommittedToken is not null))
+            if (control.Sidecar.Reminders.TryGetValue("JobActor/j/lease", out var reminder) && (reminder.DueTime != "3600s" || CommittedToken is not null))
             {
                 await control.FireReminderAsync("j");
             }
@@ -121,17 +121,45 @@ public sealed class JobCrashTests
     }
 
     [Fact]
-    public async Task Submit_DiesBeforeItIsDurable_LeavesNothingBehind()
+    public async Task Submit_IsOneDurableWrite()
     {
         var control = new ControlHarness();
-        control.Sidecar.FailAt = 2; // 1 is the reminder, 2 the state.
-        await Assert.ThrowsAsync<DaprActorException>(() => control.JobAsync("j", job => job.Submit(ControlHarness.Spec())));
+
+        await control.JobAsync("j", job => job.Submit(ControlHarness.Spec()));
+        await control.JobAsync("j", job => job.Submit(ControlHarness.Spec()));
+
+        Assert.Equal(1, control.Sidecar.Writes);
+    }
+
+    [Theory]
+    [InlineData(null, 1)]
+    [InlineData(60, 1)]
+    [InlineData(60, 2)]
+    public async Task Submit_DiesBeforeItIsDurable_LeavesNothingBehind(int? deadline, int write)
+    {
+        var control = new ControlHarness();
+        control.Sidecar.FailAt = write; // With a deadline 1 is the reminder, 2 the state.
+        await Assert.ThrowsAsync<DaprActorException>(() => control.JobAsync("j", job => job.Submit(ControlHarness.Spec() with { DeadlineSeconds = deadline })));
         control.Restart();
 
         await control.FireReminderAsync("j");
 
         Assert.Null(await control.GetAsync("j"));
         Assert.Equal((0, 0), (control.Sidecar.StateValues, control.Sidecar.Reminders.Count));
+    }
+
+    [Fact]
+    public async Task Submit_DiesBeforeTheRowAndTheDispatch_IsTakenUpByWhoeverLooksNext()
+    {
+        var control = new ControlHarness { IndexFails = true };
+        await control.JobAsync("j", job => job.Submit(ControlHarness.Spec()));
+        control.Restart();
+        control.IndexFails = false;
+
+        await control.GetAsync("j");
+
+        Assert.Equal(JobState.Queued, control.Index["j"].State);
+        Assert.Equal("j", Assert.Single(control.Waiting.Take(10)).Id);
     }
 
     [Fact]

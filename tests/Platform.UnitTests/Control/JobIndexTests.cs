@@ -72,7 +72,7 @@ public sealed class JobIndexTests
 
     private Task<bool> RecordAsync(JobSummary row) => _control.IndexAsync(async index =>
     {
-        await index.Record(row);
+        await index.Record([row]);
         return true;
     });
 

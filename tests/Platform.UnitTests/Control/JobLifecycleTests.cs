@@ -256,6 +256,69 @@ public sealed class JobLifecycleTests
     }
 
     [Fact]
+    public async Task Dispatch_MustWaitAndAnObjectDoesNotExist_FailsWithoutItsTurn()
+    {
+        Hear("worker-0", running: 1);
+        await SubmitAsync(new JobSpec { Kind = JobKinds.Exec, Command = ["true"], Artifacts = new Dictionary<string, string> { ["in/a"] = "a" } });
+        await _control.Errands.RunWaitingAsync(Cancelled);
+        Assert.Equal("in/a", Assert.Single(Assert.Single(_control.Prefetches).Request.Artifacts));
+
+        var status = (await _control.JobAsync("j", job => job.ObjectsMissing(new MissingObjects(["in/a", "in/b"], "/objects"))))!;
+
+        Assert.Equal((JobState.Failed, ErrorCodes.ObjectNotFound), (status.State, status.Failure!.Code));
+        Assert.Equal("'in/a', 'in/b' are not in object storage (/objects). Put them there, then submit the job again.", status.Failure.Message);
+        Assert.Empty(_control.Waiting.Take(1));
+    }
+
+    [Theory]
+    [InlineData(60, "10s")]
+    [InlineData(3, "2999ms")]
+    public async Task Deadline_InTheQueue_IsAlarmedInTimeAlsoAfterTheFirstCheck(int deadline, string firstAlarm)
+    {
+        _control.Options.QueueCheck = TimeSpan.FromSeconds(10);
+        Hear("worker-0", running: 1);
+        await SubmitAsync(ControlHarness.Spec() with { DeadlineSeconds = deadline });
+        Assert.Equal(firstAlarm, _control.Sidecar.Reminders["JobActor/j/lease"].DueTime);
+
+        _control.Time.Advance(TimeSpan.FromSeconds(Math.Min(10, deadline)));
+        Hear("worker-0", running: 1);
+        await _control.FireReminderAsync("j");
+
+        if (deadline > 10)
+        {
+            Assert.Equal("49999ms", _control.Sidecar.Reminders["JobActor/j/lease"].DueTime);
+            _control.Time.Advance(TimeSpan.FromSeconds(50));
+            await _control.FireReminderAsync("j");
+        }
+
+        Assert.Equal(ErrorCodes.DeadlineExceeded, (await _control.GetAsync("j"))!.Failure!.Code);
+    }
+
+    [Fact]
+    public async Task Clock_OfTheNextProcessIsBehind_NoLedgerIsNegativeAndNoBackOffIsEndless()
+    {
+        Hear("worker-0");
+        _control.Time.Advance(TimeSpan.FromHours(3));
+        Hear("worker-0");
+        await SubmitAsync(ControlHarness.Spec());
+        await _control.JobAsync("j", job => job.Started(_control.LastReport()));
+        _control.Time.Shift(TimeSpan.FromHours(-1));
+        _control.Restart();
+        Hear("worker-0");
+        await _control.JobAsync("j", job => job.Fail(_control.LastReport(failure: new JobFailure(ErrorCodes.Internal, "no", true))));
+        _control.Time.Shift(TimeSpan.FromHours(-1));
+        _control.Restart();
+        Hear("worker-0");
+
+        await _control.JobAsync("j", job => job.Dispatch());
+
+        var job = (await _control.GetAsync("j"))!;
+        Assert.Equal((JobState.Placed, 2), (job.State, job.Attempts.Count));
+        Assert.Equal(job.Attempts[0].EndedAt!.Value - job.Attempts[0].PlacedAt, TimeSpan.FromMilliseconds(job.Attempts[0].Ledger!.LeaseMs));
+        Assert.True(job.SubmittedAt <= job.Attempts[0].PlacedAt && job.Attempts[0].EndedAt <= job.Attempts[1].PlacedAt);
+    }
+
+    [Fact]
     public async Task Holds_ManyPlacementsAtOnce_NeverGiveADeviceTwice()
     {
         Hear("worker-0", maxJobs: 64, devices: 5);
@@ -325,7 +388,7 @@ public sealed class JobLifecycleTests
 
     private static async Task<bool> RecordAsync(IJobIndexActor index, JobSummary row)
     {
-        await index.Record(row);
+        await index.Record([row]);
         return true;
     }
 
