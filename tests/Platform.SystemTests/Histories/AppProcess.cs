@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Platform.Jobs;
 
 namespace Platform.SystemTests.Histories;
 
@@ -8,6 +9,7 @@ internal sealed class AppProcess(string appId, string projectFolder, string prog
 {
     private readonly StringBuilder _output = new();
     private Process? _process;
+    private string _clock = "";
 
     public string AppId => appId;
 
@@ -25,8 +27,10 @@ internal sealed class AppProcess(string appId, string projectFolder, string prog
         }
     }
 
-    public void Start()
+    /// <param name="clock">How wrong its clock is in this life; null: as wrong as in the life before.</param>
+    public void Start(string? clock = null)
     {
+        _clock = clock ?? _clock;
         var start = new ProcessStartInfo("dotnet", [Path.Combine(projectFolder, "bin", program)])
         {
             UseShellExecute = false,
@@ -40,6 +44,7 @@ internal sealed class AppProcess(string appId, string projectFolder, string prog
             start.Environment[name] = value;
         }
 
+        start.Environment[ProgramClock.TestVariable] = _clock;
         _process?.Dispose();
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Keep(line.Data);

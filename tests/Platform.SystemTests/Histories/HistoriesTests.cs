@@ -2,7 +2,7 @@ using Platform.Jobs;
 
 namespace Platform.SystemTests.Histories;
 
-/// <summary>Real processes under faults: killed, paused, cut off from their sidecars, while many seeded histories run side by side. <c>PLATFORM_HISTORIES=10000</c> runs that many seeds, <c>PLATFORM_HISTORY_SEED</c> sets the first.</summary>
+/// <summary>Real processes under faults: killed, paused, cut off from their sidecars, with wrong clocks and a network that loses, repeats and delays their messages, while many seeded histories run side by side. <c>PLATFORM_HISTORIES=10000</c> runs that many seeds, <c>PLATFORM_HISTORY_SEED</c> sets the first.</summary>
 public sealed class HistoriesTests
 {
     private const int DefaultSeeds = 200;
@@ -15,6 +15,7 @@ public sealed class HistoriesTests
         var cancelled = TestContext.Current.CancellationToken;
         var seeds = int.TryParse(Environment.GetEnvironmentVariable("PLATFORM_HISTORIES"), out var count) ? count : DefaultSeeds;
         var first = int.TryParse(Environment.GetEnvironmentVariable("PLATFORM_HISTORY_SEED"), out var seed) ? seed : 1;
+        await using var network = new UnreliableNetwork(first);
         await using var platform = await PlatformUnderTest.StartAsync(
             new Dictionary<string, string>
             {
@@ -32,6 +33,7 @@ public sealed class HistoriesTests
                 ["Worker__Grace"] = "00:00:00.2",
                 ["Worker__PriceMicrosPerHour"] = "1234567",
             },
+            network,
             cancelled);
 
         var used = new UsageTotals();
@@ -39,13 +41,16 @@ public sealed class HistoriesTests
         {
             var storm = new Storm(platform, batch[0]);
             var histories = batch.Select(number => new History(platform, number)).ToArray();
+            network.IsBad = true;
             var blowing = storm.BlowAsync(FaultsPerBatch, cancelled);
             var violations = (await Task.WhenAll(histories.Select(history => history.RunAsync(cancelled)))).SelectMany(found => found).ToArray();
             await blowing;
-            Assert.True(violations.Length == 0, $"Again with PLATFORM_HISTORY_SEED={batch[0]} PLATFORM_HISTORIES={batch.Length}\n{string.Join('\n', violations)}\n{string.Join('\n', storm.Events)}\n{platform.Output}");
+            network.IsBad = false;
+            Assert.True(violations.Length == 0, $"Again with PLATFORM_HISTORY_SEED={batch[0]} PLATFORM_HISTORIES={batch.Length}\n{string.Join('\n', violations)}\n{string.Join('\n', storm.Events)}\n{network.Summary}\n{platform.Output}");
             used = histories.Aggregate(used, (sum, history) => sum + history.Usage);
         }
 
+        Assert.True(seeds < DefaultSeeds || network.HasDoneEverything, network.Summary);
         await AllListedAsTheyEndedAsync(platform, cancelled);
         await platform.UntilAsync("usage is the sum of all ledgers", TimeSpan.FromSeconds(30), async () => await UsageAsync(platform, cancelled) == used, cancelled);
     }

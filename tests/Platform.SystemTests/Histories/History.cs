@@ -9,7 +9,8 @@ namespace Platform.SystemTests.Histories;
 internal sealed class History(PlatformUnderTest platform, int seed)
 {
     private const int Jobs = 2;
-    private const int MaxAttempts = 20;
+    private const int ManyAttempts = 20;
+    private const int FewAttempts = 2;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly Random _random = new(seed);
     private readonly ConcurrentQueue<string> _events = new();
@@ -56,9 +57,9 @@ internal sealed class History(PlatformUnderTest platform, int seed)
 
     private JobSpec SpecOf(int number)
     {
-        var spec = new JobSpec { Id = $"h{seed}-{number}", Kind = JobKinds.Exec, MaxAttempts = MaxAttempts, Priority = _random.Next(-1, 2), Labels = new Dictionary<string, string> { ["tenant"] = $"t{seed % 3}" } };
+        var spec = new JobSpec { Id = $"h{seed}-{number}", Kind = JobKinds.Exec, MaxAttempts = _random.Next(6) == 0 ? FewAttempts : ManyAttempts, Priority = _random.Next(-1, 2), Labels = new Dictionary<string, string> { ["tenant"] = $"t{seed % 3}" } };
         return _random.Next(2) == 0
-            ? spec with { Command = ["sh", "-c", $"sleep 0.{_random.Next(10)}; echo $PLATFORM_ATTEMPT > {{output}}/attempt"] }
+            ? spec with { Command = ["sh", "-c", $"sleep 0.{_random.Next(10)}; {(_random.Next(6) == 0 ? "[ $PLATFORM_ATTEMPT -gt 1 ] || exit 3; " : "")}echo $PLATFORM_ATTEMPT > {{output}}/attempt"] }
             : spec with { Kind = JobKinds.BatchInfer, Model = PlatformUnderTest.Model, Prompts = [.. Enumerable.Range(0, _random.Next(1, 20)).Select(i => $"item {i}")], MaxTokens = 32 };
     }
 
@@ -130,7 +131,7 @@ internal sealed class History(PlatformUnderTest platform, int seed)
             return;
         }
 
-        Expect(status.Attempts.Count(attempt => attempt.Outcome != "returned") <= MaxAttempts, $"{id}: {status.Attempts.Count} attempts.");
+        Expect(Used(status) <= status.Spec.MaxAttempts, $"{id}: {Used(status)} of {status.Spec.MaxAttempts} attempts.");
         if (JobTransitions.IsTerminal(status.State))
         {
             var end = _ends.GetOrAdd(id, status);
@@ -151,7 +152,11 @@ internal sealed class History(PlatformUnderTest platform, int seed)
         await platform.UntilAsync($"{id} can be read after its end", Limit, async () => (read = await platform.GetAsync(id, cancellationToken)) is not null, cancellationToken);
         var status = read!;
         See(id, true, status);
-        Expect(status.State == JobState.Succeeded || (status.State == JobState.Cancelled && _cancelled.Contains(id)), $"{id}: ended as {status.State}: {status.Reason}");
+        Expect(
+            status.State == JobState.Succeeded
+            || (status.State == JobState.Cancelled && _cancelled.Contains(id))
+            || (status.State == JobState.DeadLettered && Used(status) == spec.MaxAttempts && status.Result is null),
+            $"{id}: ended as {status.State}: {status.Reason}");
         Expect(status.Attempts.Select(attempt => attempt.Number).SequenceEqual(Enumerable.Range(1, status.Attempts.Count)), $"{id}: attempts are numbered {string.Join(",", status.Attempts.Select(attempt => attempt.Number))}.");
         Expect(status.Attempts.Zip(status.Attempts.Skip(1)).All(pair => pair.First.Token < pair.Second.Token), $"{id}: tokens do not grow.");
         foreach (var attempt in status.Attempts)
@@ -181,6 +186,9 @@ internal sealed class History(PlatformUnderTest platform, int seed)
         var indexes = (await results.ReadToEndAsync(cancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("index").GetInt32());
         Expect(indexes.SequenceEqual(Enumerable.Range(0, spec.Prompts!.Count)), $"{id}: the results are not one line per item in order.");
     }
+
+    /// <summary>Attempts that count: not those that a stopping node handed back.</summary>
+    private static int Used(JobStatus status) => status.Attempts.Count(attempt => attempt.Outcome != "returned");
 
     private void Expect(bool good, string violation)
     {

@@ -15,7 +15,7 @@ public sealed class JobsOverProcessesTests : IAsyncLifetime
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _platform = await PlatformUnderTest.StartAsync(new Dictionary<string, string> { ["Control__Lease"] = "00:00:06" }, Cancelled);
+    public async ValueTask InitializeAsync() => _platform = await PlatformUnderTest.StartAsync(new Dictionary<string, string> { ["Control__Lease"] = "00:00:06" }, null, Cancelled);
 
     public async ValueTask DisposeAsync()
     {

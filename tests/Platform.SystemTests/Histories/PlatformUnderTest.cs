@@ -19,9 +19,10 @@ internal sealed class PlatformUnderTest : IAsyncDisposable
     private readonly Dictionary<string, AppProcess> _apps = [];
     private readonly Dictionary<string, SidecarOptions> _sidecarOptions = [];
     private readonly Dictionary<string, EmbeddedSidecar> _sidecars = [];
+    private readonly UnreliableNetwork? _network;
     private SidecarClient? _client;
 
-    private PlatformUnderTest(string home, SidecarCluster cluster) => (_home, Cluster) = (home, cluster);
+    private PlatformUnderTest(string home, SidecarCluster cluster, UnreliableNetwork? network) => (_home, Cluster, _network) = (home, cluster, network);
 
     public SidecarCluster Cluster { get; }
 
@@ -36,14 +37,17 @@ internal sealed class PlatformUnderTest : IAsyncDisposable
 
     public string Output => string.Concat(_apps.Values.Select(app => app.Output));
 
-    public static async Task<PlatformUnderTest> StartAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
+    /// <param name="settings">Environment of the programs.</param>
+    /// <param name="network">Between the programs and their sidecars; null: nothing is between them.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<PlatformUnderTest> StartAsync(IReadOnlyDictionary<string, string> settings, UnreliableNetwork? network, CancellationToken cancellationToken)
     {
         var home = Directory.CreateTempSubdirectory("platform-").FullName;
         var folders = new HomeFolder(home);
         var resources = Path.Combine(home, "components");
         Directory.CreateDirectory(resources);
         await File.WriteAllTextAsync(Path.Combine(resources, "statestore.yaml"), StateStore, cancellationToken);
-        var platform = new PlatformUnderTest(home, await SidecarCluster.OpenAsync(new SidecarClusterOptions { StateFolder = folders.Sidecar }, cancellationToken));
+        var platform = new PlatformUnderTest(home, await SidecarCluster.OpenAsync(new SidecarClusterOptions { StateFolder = folders.Sidecar }, cancellationToken), network);
         try
         {
             platform.Storage = new DirectoryObjectStorage(folders.Objects);
@@ -131,11 +135,12 @@ internal sealed class PlatformUnderTest : IAsyncDisposable
         var port = LoopbackPort.AnyFree();
         _sidecarOptions[appId] = new SidecarOptions { AppId = appId, AppPort = port, HttpPort = LoopbackPort.AnyFree(), ResourcesPaths = [resources] };
         _sidecars[appId] = await Cluster.StartAsync(_sidecarOptions[appId], cancellationToken);
+        var sidecarPort = _sidecars[appId].HttpPort;
         var environment = new Dictionary<string, string>(settings)
         {
             ["APP_ID"] = appId,
             ["APP_PORT"] = port.ToString(),
-            ["DAPR_HTTP_PORT"] = _sidecars[appId].HttpPort.ToString(),
+            ["DAPR_HTTP_PORT"] = (_network is null ? sidecarPort : await _network.ConnectAsync(sidecarPort)).ToString(),
             [HomeFolder.Variable] = _home,
             [Supervision.Variable] = "1",
         };

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace Platform.SystemTests.Histories;
 
-/// <summary>Seeded faults that all histories of a batch suffer together: processes killed or paused, sidecars restarted.</summary>
+/// <summary>Seeded faults that all histories of a batch suffer together: processes killed or paused, sidecars restarted; a killed process comes back with another clock, off by up to an hour and up to a tenth too fast or too slow.</summary>
 internal sealed class Storm(PlatformUnderTest platform, int seed)
 {
     private readonly Random _random = new(seed);
@@ -22,10 +23,11 @@ internal sealed class Storm(PlatformUnderTest platform, int seed)
             switch (_random.Next(4))
             {
                 case 0 or 1:
-                    _events.Enqueue($"kill {app.AppId} for {pause} ms");
+                    var clock = string.Create(CultureInfo.InvariantCulture, $"{TimeSpan.FromSeconds(_random.Next(-3600, 3600))};{_random.Next(90, 111) / 100.0}");
+                    _events.Enqueue($"kill {app.AppId} for {pause} ms, then its clock is {clock}");
                     app.Kill();
                     await Task.Delay(pause, cancellationToken);
-                    app.Start();
+                    app.Start(clock);
                     break;
                 case 2:
                     _events.Enqueue($"pause {app.AppId} for {pause} ms");
