@@ -14,7 +14,7 @@ internal sealed class PlatformProcess : IAsyncDisposable
     private readonly List<string> _errors = [];
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private PlatformProcess(params string[] arguments)
+    private PlatformProcess(IReadOnlyDictionary<string, string>? settings, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
         {
@@ -26,6 +26,11 @@ internal sealed class PlatformProcess : IAsyncDisposable
         start.Environment.Remove(HomeFolder.Variable);
         start.Environment.Remove(Supervision.Variable);
         start.Environment["NO_COLOR"] = "1";
+        foreach (var (name, value) in settings ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Take(_output, line.Data);
         _process.ErrorDataReceived += (_, line) => Take(_errors, line.Data);
@@ -47,15 +52,15 @@ internal sealed class PlatformProcess : IAsyncDisposable
     /// <summary>Runs a command to its end.</summary>
     public static async Task<PlatformProcess> RunAsync(CancellationToken cancellationToken, params string[] arguments)
     {
-        var process = new PlatformProcess(arguments);
+        var process = new PlatformProcess(null, arguments);
         await process.WaitForExitAsync(cancellationToken);
         return process;
     }
 
     /// <summary>Starts <c>platform up</c> on free ports and returns when it says that it is ready.</summary>
-    public static async Task<PlatformProcess> UpAsync(string home, CancellationToken cancellationToken)
+    public static async Task<PlatformProcess> UpAsync(string home, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? settings = null)
     {
-        var process = new PlatformProcess("up", "--any-ports", "--home", home);
+        var process = new PlatformProcess(settings, "up", "--any-ports", "--home", home);
         var ended = process._process.WaitForExitAsync(cancellationToken);
         if (await Task.WhenAny(process._ready.Task, ended).WaitAsync(Patience, cancellationToken) == ended)
         {

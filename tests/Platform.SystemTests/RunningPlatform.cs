@@ -7,11 +7,19 @@ using Platform.Jobs;
 namespace Platform.SystemTests;
 
 /// <summary>A platform with the demo model, shared by the tests of a class, and its HTTP surface as any client sees it.</summary>
-public sealed class RunningPlatform : IAsyncLifetime
+public class RunningPlatform : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private readonly IReadOnlyDictionary<string, string>? _settings;
     private PlatformProcess? _up;
+
+    public RunningPlatform()
+    {
+    }
+
+    /// <param name="settings">Environment of the platform and of every program that it starts.</param>
+    protected RunningPlatform(IReadOnlyDictionary<string, string> settings) => _settings = settings;
 
     public string Home { get; } = Directory.CreateTempSubdirectory("platform-up-").FullName;
 
@@ -33,6 +41,7 @@ public sealed class RunningPlatform : IAsyncLifetime
         }
 
         Directory.Delete(Home, recursive: true);
+        GC.SuppressFinalize(this);
     }
 
     internal static string DemoModel => Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "infra", "demo-model", "model");
@@ -42,7 +51,7 @@ public sealed class RunningPlatform : IAsyncLifetime
     /// <summary>Starts <c>platform up</c> on the state folder.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _up = await PlatformProcess.UpAsync(Home, cancellationToken);
+        _up = await PlatformProcess.UpAsync(Home, cancellationToken, _settings);
         Http.Dispose();
         Http = new HttpClient { BaseAddress = PlatformProcess.UrlOf(Home) };
         await UntilAsync(async () => (await NodesAsync(cancellationToken)).Count(node => node.Alive) == 2, "two living workers", cancellationToken);
