@@ -20,6 +20,7 @@ internal sealed class StagedFile : IDisposable
     private readonly Lock _gate = new();
     private AlignedMemory? _beginning;
     private int _beginningBytes;
+    private int _beginningChunks;
     private DevicePlace? _device;
 
     /// <summary>A file that ends up in host memory of its own.</summary>
@@ -117,6 +118,10 @@ internal sealed class StagedFile : IDisposable
         {
             _landed[chunk] = true;
             _inImage[chunk] = _image is not null && direct is null;
+            if (offset + length <= _beginningBytes && --_beginningChunks == 0)
+            {
+                _beginning?.Dispose();
+            }
         }
 
         return length;
@@ -165,8 +170,9 @@ internal sealed class StagedFile : IDisposable
     {
         _device = device;
 
-        // What came in with the header has still to go to the device.
+        // What came in with the header has still to go to the device. When the last of it is there the memory for it goes.
         _landed.SetAll(false);
+        _beginningChunks = (int)((_beginningBytes + ChunkBytes - 1) / ChunkBytes - (device.OriginBytes / ChunkBytes));
     }
 
     public void Dispose()

@@ -13,13 +13,12 @@ internal sealed class Staging : IAsyncDisposable
     private readonly ModelFiles _model;
     private readonly NvmeTier _tier;
     private readonly ModelStagerOptions _options;
-    private readonly TimeProvider _time;
     private readonly StagingSpeeds _speeds;
-    private readonly long _started;
+    private readonly StagingClock _clock;
     private readonly ObjectStorageCounters _counters = new();
     private readonly CountingObjectStorage _storage;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<string, ReadOnlyMemory<byte>> _small = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> _small = new(StringComparer.Ordinal);
     private readonly List<StagedFile> _files = [];
     private readonly ConcurrentBag<BlobLease> _leases = [];
     private readonly HostImages? _images;
@@ -32,9 +31,6 @@ internal sealed class Staging : IAsyncDisposable
     private StagedTensors? _tensors;
     private Task _completion = Task.CompletedTask;
     private Task _keeping = Task.CompletedTask;
-    private TimeSpan _opened;
-    private long _firstTensorTicks;
-    private long _completedTicks;
     private long _landed;
     private ImmutableArray<IProgress<StagingReport>> _watchers = [];
 
@@ -55,9 +51,8 @@ internal sealed class Staging : IAsyncDisposable
         _model = model;
         _tier = tier;
         _options = options;
-        _time = time;
         _speeds = speeds;
-        _started = time.GetTimestamp();
+        _clock = new StagingClock(time);
         _storage = new CountingObjectStorage(model.Storage, _counters);
         Opening = OpenAsync();
     }
@@ -90,9 +85,9 @@ internal sealed class Staging : IAsyncDisposable
         Interlocked.Read(ref _landed),
         _tensors?.Tensors.Count ?? 0,
         _tensors?.ReadyTensors ?? 0,
-        _opened,
-        Elapsed(ref _firstTensorTicks),
-        Elapsed(ref _completedTicks));
+        _clock.Opened,
+        _clock.FirstTensor,
+        _clock.Completed);
 
     /// <summary>Has somebody told after every chunk.</summary>
     public void Watch(IProgress<StagingReport> watcher) => ImmutableInterlocked.Update(ref _watchers, watchers => watchers.Add(watcher));
@@ -121,19 +116,7 @@ internal sealed class Staging : IAsyncDisposable
     private async Task OpenAsync()
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        foreach (var needed in new[] { "config.json", "tokenizer.json" })
-        {
-            if (_model.Files.All(file => file.Name != needed))
-            {
-                throw new WeightsException($"Model '{_model.Model}' has no '{needed}' among its {_model.Files.Count} files. Publish it in Hugging Face layout.");
-            }
-        }
-
-        if (!_model.Files.Any(IsWeights))
-        {
-            throw new WeightsException($"Model '{_model.Model}' has no '.safetensors' file among its {_model.Files.Count} files. Publish it in Hugging Face layout.");
-        }
-
+        _model.Check();
         if (_room is not null)
         {
             await _room.Granted.WaitAsync(_stop.Token);
@@ -141,36 +124,35 @@ internal sealed class Staging : IAsyncDisposable
             _image = _images?.Take(_key, _model);
         }
 
-        foreach (var file in _model.Files.Where(file => !IsWeights(file)))
+        foreach (var source in _model.Weights)
         {
-            await ReadSmallAsync(file);
+            _files.Add(await OpenFileAsync(source));
         }
 
-        var headers = new List<(StagedFile File, SafetensorsHeader Header)>();
+        // Side by side: each waits for the disk, and nothing can be planned before the last is there.
+        var headers = await ReadHeadersAsync();
         var headerChunks = new List<(StagedFile File, int Chunks)>();
-        foreach (var source in _model.Files.Where(IsWeights).OrderBy(file => file.Name, StringComparer.Ordinal))
+        foreach (var (file, header, chunks) in headers)
         {
-            var file = await OpenFileAsync(source);
-            _files.Add(file);
-            var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
             if (_room is not null && header.FileLengthBytes > header.DataOffsetBytes)
             {
                 file.PlaceOn(DevicePlace.Take(_room, header, _stream!, _ring!));
 
                 // The rest of the beginning has tensors in it, which still go to the device.
-                chunks = (int)(header.DataOffsetBytes / file.ChunkBytes);
+                headerChunks.Add((file, (int)(header.DataOffsetBytes / file.ChunkBytes)));
             }
-
-            headers.Add((file, header));
-            headerChunks.Add((file, chunks));
+            else
+            {
+                headerChunks.Add((file, chunks));
+            }
         }
 
         if (File(SafetensorsIndex.FileName) is { } index)
         {
-            SafetensorsIndex.Parse(index).Check([.. headers.Select(file => file.Header)]);
+            SafetensorsIndex.Parse(index).Check([.. headers.Select(static file => file.Header)]);
         }
 
-        _tensors = new StagedTensors(_model.Model, headers);
+        _tensors = new StagedTensors(_model.Model, headers.Select(static file => (file.File, file.Header)));
         foreach (var (file, chunks) in headerChunks)
         {
             for (var chunk = 0; chunk < chunks; chunk++)
@@ -179,11 +161,31 @@ internal sealed class Staging : IAsyncDisposable
             }
         }
 
-        _opened = _time.GetElapsedTime(_started);
+        _clock.MarkOpened();
         _completion = StageAsync(_tensors.Plan());
     }
 
-    private static bool IsWeights(ModelFileSource file) => file.Name.EndsWith(".safetensors", StringComparison.Ordinal);
+    /// <summary>Reads every header, and the small files beside that.</summary>
+    private async Task<IReadOnlyList<(StagedFile File, SafetensorsHeader Header, int Chunks)>> ReadHeadersAsync()
+    {
+        using var turns = new SemaphoreSlim(_options.Parallelism);
+        var small = _model.Files.Where(static file => !file.IsWeights).Select(ReadSmallAsync).ToList();
+        var headers = _files.Select(async file =>
+        {
+            await turns.WaitAsync(_stop.Token);
+            try
+            {
+                var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
+                return (file, header, chunks);
+            }
+            finally
+            {
+                turns.Release();
+            }
+        }).ToList();
+        await Task.WhenAll([.. small, .. headers]);
+        return await Task.WhenAll(headers);
+    }
 
     private bool IsAwake => _image is { IsWhole: true };
 
@@ -240,34 +242,10 @@ internal sealed class Staging : IAsyncDisposable
     private async Task StageAsync(IReadOnlyList<(StagedFile File, int Chunk)> plan)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var next = -1;
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         try
         {
-            await Task.WhenAll(Enumerable.Range(0, _options.Parallelism).Select(async _ =>
-            {
-                // In the order of the plan, so that what is needed first is asked for first.
-                while (Interlocked.Increment(ref next) is var position && position < plan.Count)
-                {
-                    failed.Token.ThrowIfCancellationRequested();
-                    var (file, chunk) = plan[position];
-                    try
-                    {
-                        var bytes = await file.LandAsync(chunk, failed.Token);
-                        if (bytes > 0)
-                        {
-                            Landed(file, chunk, bytes);
-                            Interlocked.Add(ref _hostBytes, IsAwake ? bytes : 0);
-                        }
-                    }
-                    catch
-                    {
-                        await failed.CancelAsync();
-                        throw;
-                    }
-                }
-            }));
-            Interlocked.Exchange(ref _completedTicks, Math.Max(1, _time.GetElapsedTime(_started).Ticks));
+            await StagingPlan.RunAsync(plan, _options.Parallelism, Landed, _stop.Token);
+            _clock.MarkCompleted();
             _speeds.Learn(Report);
             Tell();
             _keeping = KeepAsync();
@@ -315,11 +293,12 @@ internal sealed class Staging : IAsyncDisposable
 
     private void Landed(StagedFile file, int chunk, int bytes)
     {
+        Interlocked.Add(ref _hostBytes, IsAwake ? bytes : 0);
         _tensors!.Land(file, chunk);
         Interlocked.Add(ref _landed, bytes);
         if (_tensors.ReadyTensors > 0)
         {
-            Interlocked.CompareExchange(ref _firstTensorTicks, Math.Max(1, _time.GetElapsedTime(_started).Ticks), 0);
+            _clock.MarkFirstTensor();
         }
 
         Tell();
@@ -340,6 +319,4 @@ internal sealed class Staging : IAsyncDisposable
             await lease.DisposeAsync();
         }
     }
-
-    private static TimeSpan? Elapsed(ref long ticks) => Interlocked.Read(ref ticks) is > 0 and var value ? TimeSpan.FromTicks(value) : null;
 }

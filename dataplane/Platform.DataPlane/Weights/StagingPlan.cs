@@ -1,0 +1,38 @@
+namespace Platform.DataPlane.Weights;
+
+/// <summary>Brings chunks in, a few at once, in the order in which the model needs them.</summary>
+internal static class StagingPlan
+{
+    /// <summary>Completes when all have landed. The first failure stops the rest.</summary>
+    /// <param name="plan">What is needed first comes first.</param>
+    /// <param name="parallelism">Chunks on their way at once.</param>
+    /// <param name="landed">Told the bytes of each chunk that landed by this call.</param>
+    /// <param name="cancellationToken">Stops between chunks, and inside one where that is possible.</param>
+    public static async Task RunAsync(IReadOnlyList<(StagedFile File, int Chunk)> plan, int parallelism, Action<StagedFile, int, int> landed, CancellationToken cancellationToken)
+    {
+        var next = -1;
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.WhenAll(Enumerable.Range(0, parallelism).Select(async _ =>
+        {
+            // In the order of the plan, so that what is needed first is asked for first.
+            while (Interlocked.Increment(ref next) is var position && position < plan.Count)
+            {
+                failed.Token.ThrowIfCancellationRequested();
+                var (file, chunk) = plan[position];
+                try
+                {
+                    var bytes = await file.LandAsync(chunk, failed.Token);
+                    if (bytes > 0)
+                    {
+                        landed(file, chunk, bytes);
+                    }
+                }
+                catch
+                {
+                    await failed.CancelAsync();
+                    throw;
+                }
+            }
+        }));
+    }
+}
