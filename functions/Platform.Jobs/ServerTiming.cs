@@ -15,6 +15,9 @@ public static class ServerTiming
     /// <summary>Choosing the worker.</summary>
     public const string Placed = "placed";
 
+    /// <summary>Starting the engine's process, for engines that run in one of their own; it reads the staged files itself, which is part of this.</summary>
+    public const string Process = "process";
+
     /// <summary>Bytes from object storage through the NVMe tier into memory.</summary>
     public const string Staged = "staged";
 
@@ -25,7 +28,7 @@ public static class ServerTiming
     public const string FirstToken = "firstToken";
 
     /// <summary>The phases in the order in which a call goes through them.</summary>
-    public static IReadOnlyList<string> Phases { get; } = [Queued, Placed, Staged, Loaded, FirstToken];
+    public static IReadOnlyList<string> Phases { get; } = [Queued, Placed, Process, Staged, Loaded, FirstToken];
 
     /// <summary>Writes phases as a header value; durations in milliseconds with three digits.</summary>
     public static string Format(IEnumerable<KeyValuePair<string, TimeSpan>> phases)

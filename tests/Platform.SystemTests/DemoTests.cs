@@ -22,7 +22,7 @@ public sealed class DemoTests : IDisposable
         var weights = new FileInfo(Path.Combine(_home, "objects", "models", "demo", "model.safetensors")).Length;
         Assert.InRange((long)report["cold"]!["objectStoreBytes"]!, weights, weights + (1 << 20));
         Assert.Equal(0, (long)report["warm"]!["objectStoreBytes"]!);
-        Assert.Equal(["queued", "placed", "staged", "loaded", "firstToken"], report["cold"]!["phasesMs"]!.AsObject().Select(phase => phase.Key));
+        Assert.Equal(["queued", "placed", "process", "staged", "loaded", "firstToken"], report["cold"]!["phasesMs"]!.AsObject().Select(phase => phase.Key));
         Assert.True((double)report["cold"]!["phasesMs"]!["staged"]! > 0);
         Assert.True((double)report["cold"]!["phasesMs"]!.AsObject().Sum(phase => (double)phase.Value!) <= (double)report["cold"]!["totalMs"]!);
         Assert.InRange((int)report["cold"]!["tokens"]!, 1, 64);

@@ -10,7 +10,7 @@ internal static class CallTiming
     /// <summary>Phases and bytes of a call that has its first token.</summary>
     public static string Of(ModelLease lease, TimeSpan firstToken)
     {
-        var phases = ServerTiming.Format([new(ServerTiming.Staged, lease.Staged), new(ServerTiming.Loaded, lease.Loading), new(ServerTiming.FirstToken, firstToken)]);
+        var phases = ServerTiming.Format([new(ServerTiming.Process, lease.Process), new(ServerTiming.Staged, lease.Staged), new(ServerTiming.Loaded, lease.Loading), new(ServerTiming.FirstToken, firstToken)]);
         return string.Create(CultureInfo.InvariantCulture, $"{phases}, objectStore;desc=\"{lease.ObjectStoreBytes} bytes\", nvme;desc=\"{lease.NvmeBytes} bytes\", host;desc=\"{lease.HostBytes} bytes\"");
     }
 

@@ -49,7 +49,7 @@ internal sealed class ExternalModelLoader : IModelLoader
         try
         {
             await engine.WhenHealthyAsync(cancellationToken);
-            return new LoadedModel(model, new LoadReport(folder.ObjectStoreBytes, 0, started, staged, _time.GetTimestamp()));
+            return new LoadedModel(model, new LoadReport(folder.ObjectStoreBytes, 0, started, staged, _time.GetTimestamp()) { StartsProcess = true });
         }
         catch
         {

@@ -43,4 +43,7 @@ internal sealed record LoadReport(long ObjectStoreBytes, long NvmeBytes, long St
 {
     /// <summary>Bytes that were in host memory already, because the model slept there.</summary>
     public long HostBytes { get; init; }
+
+    /// <summary>True if the engine is a process of its own, started once the bytes were there.</summary>
+    public bool StartsProcess { get; init; }
 }

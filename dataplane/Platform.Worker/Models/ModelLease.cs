@@ -3,7 +3,7 @@ using Platform.Worker.Engines;
 namespace Platform.Worker.Models;
 
 /// <summary>The right to use a loaded model: as long as one is held, the model is not evicted.</summary>
-internal sealed class ModelLease(string model, LoadedModel loaded, TimeSpan staged, TimeSpan loading, bool waited, Action release) : IDisposable
+internal sealed class ModelLease(string model, LoadedModel loaded, TimeSpan staged, TimeSpan starting, bool waited, Action release) : IDisposable
 {
     private Action? _release = release;
 
@@ -15,7 +15,10 @@ internal sealed class ModelLease(string model, LoadedModel loaded, TimeSpan stag
     public TimeSpan Staged => staged;
 
     /// <summary>Time that the holder waited from bytes in memory to an engine that can run.</summary>
-    public TimeSpan Loading => loading;
+    public TimeSpan Loading => loaded.Report.StartsProcess ? TimeSpan.Zero : starting;
+
+    /// <summary>Time that the holder waited for the engine's own process, from its start until it was healthy.</summary>
+    public TimeSpan Process => loaded.Report.StartsProcess ? starting : TimeSpan.Zero;
 
     /// <summary>Bytes that the load read from object storage; 0 if the holder did not wait for it.</summary>
     public long ObjectStoreBytes => waited ? loaded.Report.ObjectStoreBytes : 0;

@@ -70,7 +70,7 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         Assert.Equal("tiny", body.GetProperty("model").GetString());
         Assert.Equal("""[{"index":0,"text":" 0 1 2","logprobs":null,"finish_reason":"length"}]""", body.GetProperty("choices").GetRawText());
         Assert.Equal("""{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}""", body.GetProperty("usage").GetRawText());
-        Assert.Equal("staged;dur=100, loaded;dur=10, firstToken;dur=0, objectStore;desc=\"400 bytes\", nvme;desc=\"7 bytes\", host;desc=\"0 bytes\"", Header(response, ServerTiming.Header));
+        Assert.Equal("process;dur=0, staged;dur=100, loaded;dur=10, firstToken;dur=0, objectStore;desc=\"400 bytes\", nvme;desc=\"7 bytes\", host;desc=\"0 bytes\"", Header(response, ServerTiming.Header));
         Assert.Equal(("400", "7", "worker-0"), (Header(response, Routes.ObjectStoreBytesHeader), Header(response, Routes.NvmeBytesHeader), Header(response, Routes.WorkerHeader)));
     }
 
@@ -95,7 +95,7 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         using var cold = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a"}""");
         using var warm = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a"}""");
 
-        Assert.Equal("staged;dur=0, loaded;dur=0, firstToken;dur=0, objectStore;desc=\"0 bytes\", nvme;desc=\"0 bytes\", host;desc=\"0 bytes\"", Header(warm, ServerTiming.Header));
+        Assert.Equal("process;dur=0, staged;dur=0, loaded;dur=0, firstToken;dur=0, objectStore;desc=\"0 bytes\", nvme;desc=\"0 bytes\", host;desc=\"0 bytes\"", Header(warm, ServerTiming.Header));
         Assert.Equal(("0", "0"), (Header(warm, Routes.ObjectStoreBytesHeader), Header(warm, Routes.NvmeBytesHeader)));
     }
 

@@ -69,7 +69,7 @@ public sealed class InferenceProtocolTests : IAsyncLifetime, IModelManifests
         Assert.Equal(
             """{"model_name":"tiny","model_version":"1","id":"call-7","outputs":[{"name":"text_output","datatype":"BYTES","shape":[2,1],"data":[" 0 1"," 0 1"]},{"name":"finish_reason","datatype":"BYTES","shape":[2,1],"data":["length","length"]},{"name":"completion_tokens","datatype":"INT32","shape":[2,1],"data":[2,2]}]}""",
             await response.Content.ReadAsStringAsync(Cancel));
-        Assert.Equal("staged;dur=100, loaded;dur=10, firstToken;dur=0, objectStore;desc=\"400 bytes\", nvme;desc=\"7 bytes\", host;desc=\"0 bytes\"", Header(response, ServerTiming.Header));
+        Assert.Equal("process;dur=0, staged;dur=100, loaded;dur=10, firstToken;dur=0, objectStore;desc=\"400 bytes\", nvme;desc=\"7 bytes\", host;desc=\"0 bytes\"", Header(response, ServerTiming.Header));
         Assert.Equal(("400", "7", "worker-0"), (Header(response, Routes.ObjectStoreBytesHeader), Header(response, Routes.NvmeBytesHeader), Header(response, Routes.WorkerHeader)));
     }
 

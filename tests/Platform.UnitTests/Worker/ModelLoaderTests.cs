@@ -128,6 +128,7 @@ public sealed class ModelLoaderTests : IAsyncLifetime
 
             Assert.Equal($"config.json model.safetensors tokenizer.json gpu-0 {_manifest.Files.Single(file => file.Name == "model.safetensors").LengthBytes}", said.Text);
             Assert.Equal(_manifest.LengthBytes, said.ObjectStoreBytes);
+            Assert.True(said.Process > TimeSpan.Zero);
             Assert.All(await _tier.ListAsync(Token), blob => Assert.True(blob is { Sealed: true, Leases: 1 }, blob.Key));
         }
 
@@ -152,7 +153,7 @@ public sealed class ModelLoaderTests : IAsyncLifetime
         Assert.Throws<Platform.DataPlane.DeviceMemory.AcceleratorException>(() => new NodeDevices(new WorkerNode("worker-0", options), options));
     }
 
-    private static async Task<(string Text, long ObjectStoreBytes, long NvmeBytes)> SayAsync(ResidentModels models, ModelManifest manifest)
+    private static async Task<(string Text, long ObjectStoreBytes, long NvmeBytes, TimeSpan Process)> SayAsync(ResidentModels models, ModelManifest manifest)
     {
         using var lease = await models.AcquireAsync(manifest, Token);
         var text = "";
@@ -161,10 +162,10 @@ public sealed class ModelLoaderTests : IAsyncLifetime
             text += token.Text;
         }
 
-        return (text, lease.ObjectStoreBytes, lease.NvmeBytes);
+        return (text, lease.ObjectStoreBytes, lease.NvmeBytes, lease.Process);
     }
 
-    private Task<(string Text, long ObjectStoreBytes, long NvmeBytes)> SayAsync(ResidentModels models) => SayAsync(models, _manifest);
+    private Task<(string Text, long ObjectStoreBytes, long NvmeBytes, TimeSpan Process)> SayAsync(ResidentModels models) => SayAsync(models, _manifest);
 
     private IOptions<WorkerOptions> Settings() => Options.Create(new WorkerOptions { Home = _folder.Path, DeviceCapacityBytes = 64 << 20, Accelerator = "host" });
 }
