@@ -15,12 +15,14 @@ public sealed record ModelFiles(string Model, IObjectStorage Storage, IReadOnlyL
     /// <exception cref="WeightsException">One is missing.</exception>
     internal void Check()
     {
-        var missing = new[] { "config.json", "tokenizer.json" }.FirstOrDefault(needed => Files.All(file => file.Name != needed)) ?? (Weights.Any() ? null : ".safetensors");
+        var missing = !Has("config.json") ? "'config.json'" : !Has("tokenizer.json") ? "'tokenizer.json'" : !Weights.Any() ? "'.safetensors' file" : null;
         if (missing is not null)
         {
-            throw new WeightsException($"Model '{Model}' has no '{missing}' {(missing[0] == '.' ? "file " : "")}among its {Files.Count} files. Publish it in Hugging Face layout.");
+            throw new WeightsException($"Model '{Model}' has no {missing} among its {Files.Count} files. Publish it in Hugging Face layout.");
         }
     }
+
+    private bool Has(string name) => Files.Any(file => file.Name == name);
 }
 
 /// <summary>One file of a model.</summary>

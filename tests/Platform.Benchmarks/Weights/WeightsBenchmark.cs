@@ -7,7 +7,7 @@ namespace Platform.Benchmarks.Weights;
 /// <remarks><c>weights [--json] [--only R14,R16] [--pairs N] [--folder PATH]</c>. The model is a random bf16 Llama of 117 M parameters; the device is host memory unless a line says otherwise.</remarks>
 internal static class WeightsBenchmark
 {
-    private static readonly (string[] Ids, Func<WeightsRun, IAsyncEnumerable<Ratio>> Run)[] _suites =
+    private static readonly (string[] Ids, Func<WeightsRun, IAsyncEnumerable<Ratio>> Run)[] Suites =
     [
         (["R14", "R15", "R18"], LoadSuite.RunAsync),
         (["R16"], WakeSuite.RunAsync),
@@ -20,9 +20,9 @@ internal static class WeightsBenchmark
     internal static async Task<int> RunAsync(string[] args)
     {
         var only = (Option(args, "--only") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (only.Except(_suites.SelectMany(suite => suite.Ids)).ToList() is { Count: > 0 } unknown)
+        if (only.Except(Suites.SelectMany(suite => suite.Ids)).ToList() is { Count: > 0 } unknown)
         {
-            await Console.Error.WriteLineAsync($"No ratio is called {string.Join(", ", unknown)}; there are {string.Join(", ", _suites.SelectMany(suite => suite.Ids))}.");
+            await Console.Error.WriteLineAsync($"No ratio is called {string.Join(", ", unknown)}; there are {string.Join(", ", Suites.SelectMany(suite => suite.Ids))}.");
             return 64;
         }
 
@@ -33,7 +33,7 @@ internal static class WeightsBenchmark
         {
             var run = await WeightsRun.PrepareAsync(folder, pairs);
             await Console.Error.WriteLineAsync($"{run.Files.Files.Sum(file => file.LengthBytes) / 1e6:0} MB, {Environment.ProcessorCount} CPUs, peer: {RawDisk.Name}");
-            foreach (var suite in _suites.Where(suite => only.Length == 0 || suite.Ids.Intersect(only).Any()))
+            foreach (var suite in Suites.Where(suite => only.Length == 0 || suite.Ids.Intersect(only).Any()))
             {
                 await foreach (var ratio in suite.Run(run))
                 {

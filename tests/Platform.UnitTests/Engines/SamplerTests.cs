@@ -6,10 +6,10 @@ namespace Platform.UnitTests.Engines;
 public sealed class SamplerTests
 {
     private const int Draws = 20_000;
-    private static readonly float[] _logits = [0.5f, 2f, -1f, 1.5f, 2f, -8f];
+    private static readonly float[] Logits = [0.5f, 2f, -1f, 1.5f, 2f, -8f];
 
     [Fact]
-    public void Choose_TemperatureZero_IsTheFirstOfTheLargest() => Assert.All(Enumerable.Range(0, 20), seed => Assert.Equal(1, new Sampler(0, 3, 0.5, seed).Choose(_logits)));
+    public void Choose_TemperatureZero_IsTheFirstOfTheLargest() => Assert.All(Enumerable.Range(0, 20), seed => Assert.Equal(1, new Sampler(0, 3, 0.5, seed).Choose(Logits)));
 
     [Theory]
     [InlineData(1.0)]
@@ -17,7 +17,7 @@ public sealed class SamplerTests
     [InlineData(1.7)]
     public void Choose_Temperature_DrawsAsOftenAsTheSoftmaxSays(double temperature)
     {
-        var weights = _logits.Select(logit => Math.Exp(logit / temperature)).ToList();
+        var weights = Logits.Select(logit => Math.Exp(logit / temperature)).ToList();
 
         var frequencies = Frequencies(new Sampler(temperature, 0, 1, seed: 3));
 
@@ -47,14 +47,14 @@ public sealed class SamplerTests
 
     private static double[] Frequencies(Sampler sampler)
     {
-        var counts = new double[_logits.Length];
+        var counts = new double[Logits.Length];
         for (var draw = 0; draw < Draws; draw++)
         {
-            counts[sampler.Choose(_logits)]++;
+            counts[sampler.Choose(Logits)]++;
         }
 
         return [.. counts.Select(count => count / Draws)];
     }
 
-    private static IEnumerable<int> Seen(Sampler sampler, float[]? logits = null) => Enumerable.Range(0, 2_000).Select(_ => sampler.Choose(logits ?? _logits)).Distinct().Order();
+    private static IEnumerable<int> Seen(Sampler sampler, float[]? logits = null) => Enumerable.Range(0, 2_000).Select(_ => sampler.Choose(logits ?? Logits)).Distinct().Order();
 }
