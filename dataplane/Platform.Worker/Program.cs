@@ -31,6 +31,9 @@ builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.
 builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.Section).ValidateDataAnnotations().ValidateOnStart();
 builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
     .Configure<IOptions<WorkerOptions>>((kestrel, worker) => kestrel.Limits.MaxRequestBodySize = worker.Value.MaxBodyBytes);
+
+// A request goes on where its bytes arrived, which is a thread of the pool: what it computes or waits for there holds up nobody.
+builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
 builder.Services.AddSingleton(ProgramClock.FromEnvironment());
 builder.Services.AddDapr();
 

@@ -15,10 +15,12 @@ if (FunctionsApplication.HandlerPort() is not { } port)
     return 2;
 }
 
+InlineSockets.Enable(); // No function here blocks: they pass calls on.
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.Services.AddDapr();
 builder.Services.AddRouter(builder.Configuration);
+builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
 builder.AddFunctions(typeof(Program).Assembly, port);
 var app = builder.Build();
 app.MapFunctions(port);

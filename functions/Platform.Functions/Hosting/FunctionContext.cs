@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 
 namespace Platform.Functions.Hosting;
@@ -18,16 +19,16 @@ public sealed class FunctionContext
     public required IServiceProvider InstanceServices { get; init; }
 
     /// <summary>What the trigger tells besides its value.</summary>
-    public BindingContext BindingContext { get; init; } = new(new Dictionary<string, object?>());
+    public BindingContext BindingContext { get; init; } = BindingContext.Nothing;
 
     /// <summary>How often the invocation has been retried; null for functions without a retry policy.</summary>
     public RetryContext? RetryContext { get; init; }
 
     /// <summary>A place for what the parts of one invocation tell each other.</summary>
-    public IDictionary<object, object> Items { get; } = new Dictionary<object, object>();
+    public IDictionary<object, object> Items => field ??= new Dictionary<object, object>();
 
     /// <summary>The trigger's metadata as the host encodes it.</summary>
-    internal IReadOnlyDictionary<string, JsonElement> Metadata { get; init; } = new Dictionary<string, JsonElement>();
+    internal IReadOnlyDictionary<string, JsonElement> Metadata { get; init; } = ReadOnlyDictionary<string, JsonElement>.Empty;
 
     /// <summary>The HTTP call behind the invocation; null for other triggers.</summary>
     internal HttpContext? Http { get; init; }
@@ -41,7 +42,10 @@ public sealed record FunctionDefinition(string Name, string EntryPoint, string P
 
 /// <summary>The trigger's metadata.</summary>
 /// <param name="BindingData">Values by name, for example <c>DequeueCount</c>; texts, and JSON for what is more than that.</param>
-public sealed record BindingContext(IReadOnlyDictionary<string, object?> BindingData);
+public sealed record BindingContext(IReadOnlyDictionary<string, object?> BindingData)
+{
+    internal static BindingContext Nothing { get; } = new(ReadOnlyDictionary<string, object?>.Empty);
+}
 
 /// <summary>The state of retries.</summary>
 /// <param name="RetryCount">0 for the first attempt.</param>

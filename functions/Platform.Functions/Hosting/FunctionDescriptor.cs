@@ -24,7 +24,7 @@ internal sealed record FunctionDescriptor
     public RetryAttribute? Retry { get; init; }
 
     /// <summary>The function as an invocation sees it.</summary>
-    public FunctionDefinition Definition => new(Name, $"{Type.FullName}.{Method.Name}", Type.Assembly.Location);
+    public FunctionDefinition Definition => field ??= new(Name, $"{Type.FullName}.{Method.Name}", Type.Assembly.Location);
 
     public HttpTriggerAttribute? HttpTrigger => Trigger as HttpTriggerAttribute;
 

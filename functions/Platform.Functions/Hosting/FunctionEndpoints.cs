@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Platform.Jobs;
@@ -40,8 +41,8 @@ internal sealed class FunctionEndpoints(IReadOnlyList<FunctionDescriptor> functi
         InvocationId = context.Request.Headers[InvocationIdHeader].ToString() is { Length: > 0 } id ? id : context.TraceIdentifier,
         CancellationToken = context.RequestAborted,
         InstanceServices = context.RequestServices,
-        Metadata = envelope?.Metadata ?? new Dictionary<string, JsonElement>(),
-        BindingContext = new BindingContext(envelope?.Metadata.ToDictionary(entry => entry.Key, entry => (object?)EnvelopeValue.Text(entry.Value), StringComparer.OrdinalIgnoreCase) ?? []),
+        Metadata = envelope?.Metadata ?? ReadOnlyDictionary<string, JsonElement>.Empty,
+        BindingContext = envelope is null ? BindingContext.Nothing : new BindingContext(envelope.Metadata.ToDictionary(entry => entry.Key, entry => (object?)EnvelopeValue.Text(entry.Value), StringComparer.OrdinalIgnoreCase)),
         RetryContext = envelope?.Metadata.TryGetValue("RetryContext", out var retry) == true ? EnvelopeValue.Unwrap(retry).Deserialize<RetryContext>() : null,
         Http = http,
     };

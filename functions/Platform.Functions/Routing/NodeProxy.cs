@@ -39,7 +39,7 @@ internal sealed class NodeProxy(NodeTableCache table, DaprInvoker dapr)
     {
         using var request = dapr.CreateInvokeMethodRequest(verb, worker, method);
         using var response = await dapr.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
-        var body = await response.Content.ReadAsStringAsync(cancellationToken);
+        var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         return Results.Text(body, response.Content.Headers.ContentType?.ToString() ?? "text/plain; charset=utf-8", statusCode: (int)response.StatusCode);
     }
 }

@@ -6,6 +6,9 @@ namespace Platform.Functions.Routing;
 /// <summary>Reads bodies that are passed on whole, so that a call can be sent to another worker.</summary>
 internal static class RequestBody
 {
+    /// <summary>Parsing more than this takes long enough to keep other calls waiting on a thread that serves sockets (<see cref="InlineSockets"/>).</summary>
+    private const int LargeBytes = 64 * 1024;
+
     /// <exception cref="ProblemException">The body is larger than <paramref name="maxBytes"/>.</exception>
     public static async Task<byte[]> ReadAsync(HttpRequest request, int maxBytes, CancellationToken cancellationToken)
     {
@@ -20,6 +23,11 @@ internal static class RequestBody
             }
 
             buffer.Write(chunk, 0, read);
+        }
+
+        if (buffer.Length > LargeBytes)
+        {
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
 
         return buffer.ToArray();

@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Platform.Jobs;
 using Platform.Local.FunctionsHost;
-using Platform.Local.Sidecar.Http;
 
 namespace Platform.Local.Cli;
 

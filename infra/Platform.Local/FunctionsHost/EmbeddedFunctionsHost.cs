@@ -153,8 +153,8 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
             kestrel.Listen(IPAddress.Parse(_options.Address), _options.Port);
         });
 
-        // A request goes on where its bytes arrived; nothing on that way blocks.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        // A request goes on where its bytes arrived; nothing on that way blocks. Asking for bytes before there is a buffer for them would be one more call of the kernel each time.
+        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
         _server = builder.Build();
         return _server;
     }

@@ -1,5 +1,5 @@
 using Platform.DataPlane;
-using Platform.Local.Sidecar.Http;
+using Platform.Jobs;
 
 namespace Platform.Local.Sidecar;
 

@@ -2,7 +2,6 @@ using Platform.DataPlane;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost;
 using Platform.Local.Sidecar;
-using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Resources;
 
 namespace Platform.Local.Supervisor;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Platform.Jobs;
 
 namespace Platform.Local.Sidecar.Http;
 

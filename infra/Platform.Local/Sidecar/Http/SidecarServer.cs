@@ -35,7 +35,7 @@ internal sealed class SidecarServer : IAsyncDisposable
         });
         var server = new KestrelServer(
             Options.Create(options),
-            new SocketTransportFactory(Options.Create(new SocketTransportOptions { UnsafePreferInlineScheduling = true }), loggers),
+            new SocketTransportFactory(Options.Create(new SocketTransportOptions { UnsafePreferInlineScheduling = true, WaitForDataBeforeAllocatingBuffer = false }), loggers),
             loggers);
         try
         {

@@ -1,16 +1,15 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Platform.Local.Sidecar.Http;
+namespace Platform.Jobs;
 
 /// <summary>Has this process go on with a request on the thread that saw its bytes arrive, instead of handing it to the thread pool.</summary>
 /// <remarks>
-/// A hop through the sidecar waits twice for a socket; each hand-over costs about as much as all the work between (a third of the hop's p50 in the dispatch benchmark).
-/// The runtime reads the setting once, from a variable, when the first socket is made. The variable is taken back then: the apps that are started from here compute on
-/// these threads and must not have it. The price: nothing in this process may block in a continuation of a socket; whatever reads a large body moves off first
-/// (<see cref="RequestBody"/>).
+/// A hop waits twice for a socket; each hand-over costs about as much as all the work between (a third of the sidecar hop's p50 in the dispatch benchmark).
+/// The runtime reads the setting once, from a variable, when the first socket is made. The variable is taken back then: programs that are started from here may compute on
+/// these threads and must not have it. The price: nothing in this process may block in a continuation of a socket; whatever parses a large body moves off first.
 /// </remarks>
-internal static class InlineSockets
+public static class InlineSockets
 {
     private const string Variable = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
