@@ -83,18 +83,19 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Send_ProcessKilledAgainAndAgain_NoAcknowledgedMessageIsLost()
+    public async Task SendAndDelete_ProcessKilledAgainAndAgain_HoldWhatWasAcknowledged()
     {
         var random = new Random(3);
-        var acknowledged = new HashSet<string>();
+        var told = new HashSet<(string What, string Text)>();
         for (var round = 0; round < 4; round++)
         {
             await _store.DisposeAsync();
             using var child = ChildProgram.Start(typeof(EmbeddedQueueTests), _folder, $"{round}");
-            var wanted = random.Next(1, 300);
+            var wanted = random.Next(1, 600);
             while (await child.StandardOutput.ReadLineAsync(Cancel) is { } line)
             {
-                acknowledged.Add(line);
+                var words = line.Split(' ');
+                told.Add((words[0], words[1]));
                 if (--wanted == 0)
                 {
                     child.Kill();
@@ -104,12 +105,15 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
             await child.WaitForExitAsync(Cancel);
             _store = await EmbeddedQueueStore.OpenAsync(_folder, Limit, TimeProvider.System, Cancel);
             var kept = _store.Open("work").Peek(int.MaxValue).Select(message => message.Text).ToList();
-            Assert.Empty(acknowledged.Except(kept));
+            Assert.Empty(Told("sent").Except(Told("deleting")).Except(kept));
+            Assert.Empty(Told("deleted").Intersect(kept));
             Assert.Equal(kept.Count, kept.Distinct().Count());
         }
+
+        IEnumerable<string> Told(string what) => told.Where(entry => entry.What == what).Select(entry => entry.Text);
     }
 
-    /// <summary>Four writers, each of which prints a message once it is acknowledged.</summary>
+    /// <summary>Four writers, each of which says when a message is acknowledged, and deletes every second one that it takes.</summary>
     internal static async Task ChildMain(string[] args)
     {
         await using var store = await EmbeddedQueueStore.OpenAsync(args[0], Limit, TimeProvider.System, CancellationToken.None);
@@ -120,13 +124,23 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
             {
                 var text = $"{args[1]}-{writer}-{i}";
                 await queue.SendAsync(text, CancellationToken.None);
-                await queue.ReceiveAsync(1, Lease, CancellationToken.None);
-                lock (store)
+                Say($"sent {text}");
+                if (await queue.ReceiveAsync(1, Lease, CancellationToken.None) is [var taken] && i % 2 == 1)
                 {
-                    Console.WriteLine(text);
+                    Say($"deleting {taken.Text}");
+                    await queue.DeleteAsync(taken.Id, taken.PopReceipt, CancellationToken.None);
+                    Say($"deleted {taken.Text}");
                 }
             }
         }));
+
+        void Say(string line)
+        {
+            lock (store)
+            {
+                Console.WriteLine(line);
+            }
+        }
     }
 
     [Fact]
@@ -144,6 +158,25 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
 
         Assert.Equal(StorageError.Full, failure.Error);
         Assert.Equal('c', Assert.Single(queue.Peek(10)).Text[0]);
+    }
+
+    [Fact]
+    public async Task Delete_BesideASendThatIsRefused_IsDurable()
+    {
+        await _store.DisposeAsync();
+        _store = await EmbeddedQueueStore.OpenAsync(_folder, 10_000, TimeProvider.System, Cancel);
+        var queue = _store.Open("work");
+        await queue.SendAsync("one", Cancel);
+        var taken = Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
+
+        // The queue is empty now, so the removal would share the commit of the next message.
+        var deleting = queue.DeleteAsync(taken.Id, taken.PopReceipt, Cancel);
+        await Assert.ThrowsAsync<StorageException>(() => queue.SendAsync(new string('b', 30_000), Cancel));
+        await deleting;
+        await _store.DisposeAsync();
+        _store = await EmbeddedQueueStore.OpenAsync(_folder, 10_000, TimeProvider.System, Cancel);
+
+        Assert.Empty(_store.Names);
     }
 
     [Fact]

@@ -22,11 +22,12 @@ internal sealed class EmbeddedQueue : IMessageQueue
     private readonly DurableStore _store;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
-    private readonly Dictionary<Guid, Entry> _entries = [];
-    private readonly SortedSet<Entry> _byVisibility = new(Entry.Order);
-    private readonly List<Entry> _uncounted = [];
+    private readonly Dictionary<Guid, EmbeddedEntry> _entries = [];
+    private readonly SortedSet<EmbeddedEntry> _byVisibility = new(EmbeddedEntry.Order);
+    private readonly List<EmbeddedEntry> _uncounted = [];
     private readonly ITimer _countTimer;
-    private TaskCompletionSource _news = NewNews();
+    private readonly LateRemovals _removals;
+    private TaskCompletionSource _news = new();
     private long _lastSequence;
 
     public EmbeddedQueue(string name, DurableStore store, TimeProvider time)
@@ -34,6 +35,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
         Name = name;
         _store = store;
         _time = time;
+        _removals = new LateRemovals(store, time);
         _countTimer = time.CreateTimer(_ => _ = SaveCountsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -75,8 +77,8 @@ internal sealed class EmbeddedQueue : IMessageQueue
 
         var now = _time.GetUtcNow();
         var message = new EmbeddedMessage(Guid.NewGuid(), now, now + TimeToLive, text);
-        var entry = new Entry { Id = message.Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = now };
-        await _store.CommitAsync([new DurableWrite(MessageKey(entry), message.ToBytes())], cancellationToken);
+        var entry = new EmbeddedEntry { Id = message.Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = now };
+        await _removals.CommitWithAsync(new DurableWrite(MessageKey(entry), message.ToBytes()), cancellationToken);
         Add(entry);
     }
 
@@ -147,29 +149,35 @@ internal sealed class EmbeddedQueue : IMessageQueue
 
     public Task<string> SetVisibilityAsync(string id, string popReceipt, TimeSpan delay, CancellationToken cancellationToken)
     {
+        string renewed;
         lock (_lock)
         {
             var entry = Held(id, popReceipt);
             _byVisibility.Remove(entry);
             entry.Renew(_time.GetUtcNow() + delay);
             _byVisibility.Add(entry);
-            SignalNews();
-            return Task.FromResult(entry.PopReceipt);
+            renewed = entry.PopReceipt;
         }
+
+        SignalNews();
+        return Task.FromResult(renewed);
     }
 
     public async Task DeleteAsync(string id, string popReceipt, CancellationToken cancellationToken)
     {
         IReadOnlyList<DurableWrite> removal;
+        bool idle;
         lock (_lock)
         {
             var entry = Held(id, popReceipt);
             _byVisibility.Remove(entry);
             _entries.Remove(entry.Id);
             removal = Removal(entry);
+            idle = _byVisibility.Min is not { } next || next.VisibleAt > _time.GetUtcNow();
         }
 
-        await _store.CommitAsync(removal, cancellationToken);
+        // While messages wait, whoever removes one is about to take the next.
+        await (idle ? _removals.AddAsync(removal) : _store.CommitAsync(removal, cancellationToken).AsTask());
     }
 
     /// <summary>The first messages in the order in which they become visible, without taking them.</summary>
@@ -219,12 +227,15 @@ internal sealed class EmbeddedQueue : IMessageQueue
         }
     }
 
+    /// <summary>Writes what else would be written a moment later.</summary>
+    internal Task SettleAsync() => Task.WhenAll(SaveCountsAsync(), _removals.FlushAsync());
+
     /// <summary>Takes over a message of an earlier process; it is visible at once.</summary>
     internal void Restore(string key)
     {
         var sequence = long.Parse(key.AsSpan(key.LastIndexOf('/') + 1), NumberStyles.HexNumber);
         _store.TryGet(key, out var value);
-        var entry = new Entry { Id = EmbeddedMessage.Parse(value).Id, Sequence = sequence, VisibleAt = _time.GetUtcNow() };
+        var entry = new EmbeddedEntry { Id = EmbeddedMessage.Parse(value).Id, Sequence = sequence, VisibleAt = _time.GetUtcNow() };
         if (_store.TryGet(CountKey(entry), out var count))
         {
             entry.DequeueCount = entry.SavedCount = BinaryPrimitives.ReadInt64LittleEndian(count);
@@ -234,8 +245,6 @@ internal sealed class EmbeddedQueue : IMessageQueue
         Add(entry);
     }
 
-    private static TaskCompletionSource NewNews() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     private static byte[] CountBytes(long count)
     {
         var bytes = new byte[8];
@@ -243,27 +252,25 @@ internal sealed class EmbeddedQueue : IMessageQueue
         return bytes;
     }
 
-    private void Add(Entry entry)
+    private void Add(EmbeddedEntry entry)
     {
         lock (_lock)
         {
             _entries.Add(entry.Id, entry);
             _byVisibility.Add(entry);
-            SignalNews();
         }
+
+        SignalNews();
     }
 
-    private void SignalNews()
-    {
-        _news.TrySetResult();
-        _news = NewNews();
-    }
+    /// <summary>Outside the lock: a waiting reader goes on in here, so that a message reaches its function without waiting for a thread.</summary>
+    private void SignalNews() => Interlocked.Exchange(ref _news, new TaskCompletionSource()).SetResult();
 
-    private EmbeddedMessage Read(Entry entry) => _store.TryGet(MessageKey(entry), out var value)
+    private EmbeddedMessage Read(EmbeddedEntry entry) => _store.TryGet(MessageKey(entry), out var value)
         ? EmbeddedMessage.Parse(value)
         : throw new InvalidOperationException($"Message {entry.Id} of queue '{Name}' is listed but not stored.");
 
-    private Entry Held(string id, string popReceipt) =>
+    private EmbeddedEntry Held(string id, string popReceipt) =>
         Guid.TryParse(id, out var guid) && _entries.TryGetValue(guid, out var entry) && entry.PopReceipt == popReceipt ? entry : throw new LeaseLostException(Name, id);
 
     /// <summary>Not waited for, so that a message is not held up by the disk: a crash may forget the last count, never the message.</summary>
@@ -279,36 +286,11 @@ internal sealed class EmbeddedQueue : IMessageQueue
         }
     }
 
-    private IReadOnlyList<DurableWrite> Removal(Entry entry) => entry.SavedCount == 0
+    private IReadOnlyList<DurableWrite> Removal(EmbeddedEntry entry) => entry.SavedCount == 0
         ? [new DurableWrite(MessageKey(entry), null)]
         : [new DurableWrite(MessageKey(entry), null), new DurableWrite(CountKey(entry), null)];
 
-    private string MessageKey(Entry entry) => $"{MessagePrefix}{Name}/{entry.Sequence:x16}";
+    private string MessageKey(EmbeddedEntry entry) => $"{MessagePrefix}{Name}/{entry.Sequence:x16}";
 
-    private string CountKey(Entry entry) => $"d/{Name}/{entry.Sequence:x16}";
-
-    private sealed class Entry
-    {
-        public static readonly IComparer<Entry> Order = Comparer<Entry>.Create((a, b) => (a.VisibleAt, a.Sequence).CompareTo((b.VisibleAt, b.Sequence)));
-
-        public required Guid Id { get; init; }
-
-        public required long Sequence { get; init; }
-
-        public required DateTimeOffset VisibleAt { get; set; }
-
-        public long DequeueCount { get; set; }
-
-        /// <summary>The count as it is written; 0 if none is.</summary>
-        public long SavedCount { get; set; }
-
-        public string PopReceipt { get; private set; } = "";
-
-        /// <summary>Call only while the entry is out of the sorted set.</summary>
-        public void Renew(DateTimeOffset visibleAt)
-        {
-            VisibleAt = visibleAt;
-            PopReceipt = Guid.NewGuid().ToString("n");
-        }
-    }
+    private string CountKey(EmbeddedEntry entry) => $"d/{Name}/{entry.Sequence:x16}";
 }

@@ -48,7 +48,7 @@ internal sealed class EmbeddedQueueStore : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(_queues.Values.Select(queue => queue.SaveCountsAsync()));
+        await Task.WhenAll(_queues.Values.Select(queue => queue.SettleAsync()));
         await _store.DisposeAsync();
     }
 }
