@@ -7,20 +7,34 @@ internal sealed class MessageLease(IMessageQueue queue, QueueMessage message, Ti
 
     public string PopReceipt { get; private set; } = message.PopReceipt;
 
-    /// <summary>Renews at half-time until <paramref name="done"/>, or until the lease is lost, which the settling then finds.</summary>
+    /// <summary>Renews at half-time until <paramref name="done"/>, or until the lease is lost, which the settling then finds. A queue that cannot be reached is asked again soon.</summary>
     public async Task RenewAsync(CancellationToken done)
     {
+        var pause = length / 2;
         try
         {
             while (true)
             {
-                await Task.Delay(length / 2, time, done);
-                PopReceipt = await queue.SetVisibilityAsync(Message.Id, PopReceipt, length, CancellationToken.None);
+                await Task.Delay(pause, time, done);
+                pause = await RenewsAsync() ? length / 2 : length / 20;
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or LeaseLostException or IOException)
+        catch (Exception exception) when (exception is OperationCanceledException or LeaseLostException)
         {
             // Either the function ended, or settling the message will say what is wrong.
+        }
+    }
+
+    private async Task<bool> RenewsAsync()
+    {
+        try
+        {
+            PopReceipt = await queue.SetVisibilityAsync(Message.Id, PopReceipt, length, CancellationToken.None);
+            return true;
+        }
+        catch (Exception exception) when (exception is not LeaseLostException)
+        {
+            return false;
         }
     }
 }

@@ -117,7 +117,7 @@ internal sealed class TimerListener
         {
             _file.Write(new TimerStatus(last ?? old?.Last ?? default, next, _time.GetUtcNow()));
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             _logger.TimerStatusNotKept(_function.Name, exception.Message);
         }

@@ -18,7 +18,7 @@ internal sealed class TimerStatusFile(string folder, string function)
         {
             return File.Exists(_path) ? JsonSerializer.Deserialize(File.ReadAllBytes(_path), TimerJson.Default.TimerStatus) : null;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
             return null;
         }
