@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Platform.Jobs;
@@ -123,6 +124,11 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
 
     private async Task StartAsync(ILoggerFactory loggers, CancellationToken cancellationToken)
     {
+        if (!Directory.Exists(_options.AppRoot))
+        {
+            throw new FunctionAppException($"There is no folder '{_options.AppRoot}'; expected a function app: host.json and one folder per function. Name it with --app-root.");
+        }
+
         var files = AppFiles.Fingerprint(_options.AppRoot);
         var server = BuildServer(loggers);
         Directory.CreateDirectory(_options.StateFolder);
@@ -168,6 +174,10 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
         catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
             throw new PortInUseException(_options.Address, _options.Port, exception);
+        }
+        catch (SocketException exception)
+        {
+            throw new FunctionAppException($"The host cannot listen on {_options.Address}, port {_options.Port}: {exception.Message}. Choose an address of this machine, and a port that this user may open.", exception);
         }
 
         var address = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();

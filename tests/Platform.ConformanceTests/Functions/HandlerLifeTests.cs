@@ -188,6 +188,21 @@ public sealed class HandlerLifeTests
     }
 
     [Fact]
+    public async Task Address_OfAnotherMachine_IsNamed()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Pid", "pid").StartAsync();
+
+        // Of the range for documentation (RFC 5737), which no machine has.
+        var failure = await Assert.ThrowsAsync<FunctionAppException>(() => EmbeddedFunctionsHost.StartAsync(
+            new FunctionsHostOptions { AppRoot = app.AppRoot, StateFolder = app.State + "-2", Port = 0, Address = "192.0.2.7" },
+            Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
+            Cancel));
+
+        Assert.Contains("192.0.2.7", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Port_InUse_IsNamed()
     {
         TestFunctionApp.NeedsNode();
