@@ -1,5 +1,6 @@
 using System.Text;
 using Azure.Storage.Queues;
+using Platform.Local.FunctionsHost.Queues;
 
 namespace Platform.ConformanceTests.Functions;
 
@@ -54,6 +55,29 @@ public sealed class AzuriteTests
         Assert.False(File.Exists(app.Record));
     }
 
+    [Fact]
+    public async Task Wait_OnAnEmptyQueue_GrowsFrom100MillisecondsToTheLongestAndBeginsAnewWithAMessage()
+    {
+        using var azurite = await AzuriteServer.StartAsync();
+        var time = new ImpatientTime();
+        var queue = await AzureStorageQueue.OpenAsync(azurite.Connection, "AzureWebJobsStorage", "work", time);
+        var longest = TimeSpan.FromSeconds(2);
+
+        for (var i = 0; i < 30; i++)
+        {
+            Assert.Empty(await queue.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancel));
+            await queue.WaitAsync(longest, Cancel);
+        }
+
+        var empty = time.Waits.ToList();
+        await queue.SendAsync("one", Cancel);
+        Assert.Single(await queue.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancel));
+        await queue.WaitAsync(longest, Cancel);
+
+        Assert.Equal((TimeSpan.FromMilliseconds(100), longest, TimeSpan.FromMilliseconds(100)), (empty[0], empty[^1], time.Waits[^1]));
+        Assert.Equal(empty.Order(), empty);
+    }
+
     private static async Task<string> ReceiveAsync(QueueClient queue)
     {
         while (true)
@@ -71,5 +95,17 @@ public sealed class AzuriteTests
     {
         await azurite.Client("work").CreateIfNotExistsAsync(cancellationToken: Cancel);
         return await app.With("AzureWebJobsStorage", azurite.Connection).StartAsync();
+    }
+
+    /// <summary>Remembers how long it was asked to wait, and waits no time at all.</summary>
+    private sealed class ImpatientTime : TimeProvider
+    {
+        public List<TimeSpan> Waits { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Waits.Add(dueTime);
+            return base.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
     }
 }
