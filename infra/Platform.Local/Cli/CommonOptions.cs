@@ -52,7 +52,7 @@ internal static class CommonOptions
         {
             var home = HomeOf(command);
             var run = RunFile.Read(home) ?? throw new PlatformException($"No platform runs on {home.Root}. Start one with `platform up`, or name one with --url.", ExitCodes.NotRunning);
-            url = new Uri(run.Url);
+            url = new Uri(run.Url ?? throw new PlatformException($"The platform on {home.Root} has no function app, and so no HTTP surface. Name another with --url.", ExitCodes.NotRunning));
         }
 
         return new PlatformClient(url, Environment.GetEnvironmentVariable("PLATFORM_KEY"));

@@ -10,7 +10,7 @@ internal static class RunningTable
     public static IRenderable Of(LocalPlatform platform)
     {
         var table = new Table().RoundedBorder().AddColumns("process", "pid", "listens on", "sidecar (Dapr HTTP API)");
-        table.AddRow("platform", Environment.ProcessId.ToString(), $"{platform.Url}  (Functions host)", "");
+        table.AddRow("platform", Environment.ProcessId.ToString(), platform.Url is { } url ? $"{url}  (Functions host)" : "", "");
         foreach (var process in platform.Processes)
         {
             var listens = process.Name == Jobs.AppIds.Functions ? "custom handler, behind the Functions host" : process.AppPort is { } port ? $"http://127.0.0.1:{port}" : "";

@@ -38,7 +38,7 @@ internal sealed class DemoRun
         DemoReport report;
         await using (var platform = await LocalPlatform.StartAsync(options, cancellationToken))
         {
-            using var client = new PlatformClient(platform.Url, key: null);
+            using var client = new PlatformClient(platform.Url ?? throw new PlatformException($"{options.Template.Path} has no function app, whose HTTP surface the demo calls. Use the repository's own dapr.yaml."), key: null);
             var run = new DemoRun(platform, options.Home, client, console);
             try
             {

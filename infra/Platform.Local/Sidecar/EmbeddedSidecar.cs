@@ -32,8 +32,11 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         _subscriptions = subscriptions;
         Options = options;
         Report = report;
-        _watcher = new AppWatcher(app, options, log, cluster.Options.Time, CameUpAsync, WentAwayAsync);
+        _watcher = new AppWatcher(app, options, log, cluster.Options.Time, CameUpAsync, WentAwayAsync, reason => AppUnhealthy?.Invoke(this, new AppUnhealthyEventArgs(reason)));
     }
+
+    /// <summary>The app failed its health checks as often in a row as its threshold says. Nothing is sent to it until one succeeds again.</summary>
+    public event EventHandler<AppUnhealthyEventArgs>? AppUnhealthy;
 
     public SidecarOptions Options { get; }
 

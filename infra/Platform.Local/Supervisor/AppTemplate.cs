@@ -24,6 +24,9 @@ internal sealed record AppTemplate
     /// <summary>Added to the app's environment.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
+    /// <summary>When the program is started again. Not Dapr's: its CLI ignores the keys <c>restartPolicy</c> and <c>maxRestarts</c>.</summary>
+    public RestartPolicy Restart { get; init; } = new();
+
     /// <summary>Settings of the sidecar, without its ports and tokens.</summary>
     public required SidecarOptions Sidecar { get; init; }
 

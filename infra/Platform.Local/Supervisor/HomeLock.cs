@@ -35,7 +35,7 @@ internal sealed class HomeLock : IDisposable
         catch (IOException error)
         {
             throw RunFile.Read(home) is { } run
-                ? new PlatformException($"State folder {home.Root} is in use by `platform up` (process {run.SupervisorId}, {run.Url}). Stop that one, or choose another folder with --home.")
+                ? new PlatformException($"State folder {home.Root} is in use by `platform up` (process {run.SupervisorId}{(run.Url is null ? "" : ", " + run.Url)}). Stop that one, or choose another folder with --home.")
                 : new PlatformException($"State folder {home.Root} cannot be opened: {error.Message}", error);
         }
 

@@ -40,8 +40,8 @@ internal sealed class LocalPlatform : IAsyncDisposable
         _logger = _loggers.CreateLogger("Supervisor");
     }
 
-    /// <summary>Address of the Functions host.</summary>
-    public Uri Url => new($"http://{(_options.Address is "0.0.0.0" or "*" ? "127.0.0.1" : _options.Address)}:{_functions!.Port}/");
+    /// <summary>Address of the Functions host; null if the template has no function app.</summary>
+    public Uri? Url => _functions is { } host ? new($"http://{(_options.Address is "0.0.0.0" or "*" ? "127.0.0.1" : _options.Address)}:{host.Port}/") : null;
 
     /// <summary>What each sidecar serves from the embedded store in place of a named component.</summary>
     public IReadOnlyList<ServedComponent> Replaced => [.. _sidecars.SelectMany(sidecar => sidecar.Report.Components).Where(component => component.ReplacedBy is not null).Distinct()];
@@ -49,7 +49,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
     /// <summary>The programs and where they are; changes as they die and come back.</summary>
     public IReadOnlyList<RunningProcess> Processes =>
     [
-        .. _processes.Select(process => new RunningProcess(process.Name, process.ProcessId, _ports.App(process.Name), _ports.Dapr(process.Name), process.Restarts)),
+        .. _processes.Select(process => new RunningProcess(process.Name, process.ProcessId, _ports.App(process.Name), _ports.Dapr(process.Name), process.Restarts, process.GaveUp)),
         .. _options.Template.Apps.Where(app => app.IsFunctionApp).Select(app => new RunningProcess(app.AppId, _functions?.HandlerProcessId, _functions?.Port, _ports.Dapr(app.AppId), Math.Max(0, Volatile.Read(ref _handlerStarts) - 1))),
     ];
 
@@ -125,7 +125,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
 
         foreach (var app in _options.Template.Apps.Where(app => !app.IsFunctionApp && app.Command.Count > 0))
         {
-            _processes.Add(AppProcess.Start(app, EnvironmentOf(app), OpenLog(app.AppId), WriteRunFile, _options.Time));
+            _processes.Add(StartProcess(app));
         }
 
         if (_options.Template.Apps.FirstOrDefault(app => app.IsFunctionApp) is { } functions)
@@ -140,6 +140,16 @@ internal sealed class LocalPlatform : IAsyncDisposable
 
         WriteRunFile();
         await WaitUntilReadyAsync(cancellationToken);
+    }
+
+    /// <summary>Starts an app; one whose sidecar finds it unhealthy is ended and started again.</summary>
+    private AppProcess StartProcess(AppTemplate app)
+    {
+        var sidecar = _sidecars.Find(sidecar => sidecar.AppId == app.AppId)!;
+        var isChecked = sidecar.Options is { EnableAppHealthCheck: true, AppPort: not null };
+        var process = AppProcess.Start(app, EnvironmentOf(app), OpenLog(app.AppId), isChecked ? () => sidecar.IsReady : null, WriteRunFile, _options.Time);
+        sidecar.AppUnhealthy += (_, unhealthy) => process.EndUnhealthy(unhealthy.Reason);
+        return process;
     }
 
     private async Task StartSidecarsAsync(CancellationToken cancellationToken)
@@ -264,7 +274,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
             {
                 try
                 {
-                    new RunFile(Environment.ProcessId, _startedAt, Url.ToString(), Processes).Write(_home.Home);
+                    new RunFile(Environment.ProcessId, _startedAt, Url?.ToString(), Processes).Write(_home.Home);
                 }
                 catch (Exception error) when (error is IOException or UnauthorizedAccessException)
                 {

@@ -8,9 +8,9 @@ namespace Platform.Local.Supervisor;
 /// <summary>What is running on a state folder, as <c>run.json</c> in it says: how other commands find the platform, and how the next start finds leftovers.</summary>
 /// <param name="SupervisorId">Process id of <c>platform up</c>.</param>
 /// <param name="StartedAt">When it started, UTC.</param>
-/// <param name="Url">Address of the Functions host.</param>
+/// <param name="Url">Address of the Functions host; null if there is no function app.</param>
 /// <param name="Processes">The programs it started.</param>
-internal sealed record RunFile(int SupervisorId, DateTimeOffset StartedAt, string Url, IReadOnlyList<RunningProcess> Processes)
+internal sealed record RunFile(int SupervisorId, DateTimeOffset StartedAt, string? Url, IReadOnlyList<RunningProcess> Processes)
 {
     /// <summary>Reads the file; null if nothing runs, or if what it names is gone.</summary>
     public static RunFile? Read(HomeFolder home)
@@ -54,7 +54,8 @@ internal sealed record RunFile(int SupervisorId, DateTimeOffset StartedAt, strin
 /// <param name="AppPort">Where it listens; null if it serves nothing to Dapr.</param>
 /// <param name="DaprPort">Where its sidecar listens.</param>
 /// <param name="Restarts">How often it was started again.</param>
-internal sealed record RunningProcess(string Name, int? ProcessId, int? AppPort, int DaprPort, int Restarts);
+/// <param name="GaveUp">Why it is not started again any more; null as long as it is.</param>
+internal sealed record RunningProcess(string Name, int? ProcessId, int? AppPort, int DaprPort, int Restarts, string? GaveUp = null);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true)]
 [JsonSerializable(typeof(RunFile))]

@@ -93,6 +93,7 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
                 DaprHttpPort = Port(app, "daprHTTPPort"),
                 Command = Strings(app, "command"),
                 Environment = environment,
+                Restart = RestartOf(app, common),
                 Sidecar = SidecarOf(app, common, folder) with { ResourcesPaths = resources.Count > 0 ? resources : Paths(common, _folder) },
             };
         }
@@ -128,6 +129,22 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
                 AppHealthProbeInterval = Count("appHealthProbeInterval") is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : defaults.AppHealthProbeInterval,
                 AppHealthProbeTimeout = Count("appHealthProbeTimeout") is > 0 and var milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : defaults.AppHealthProbeTimeout,
                 AppHealthThreshold = Count("appHealthThreshold") is > 0 and var failures ? failures : defaults.AppHealthThreshold,
+            };
+        }
+
+        private RestartPolicy RestartOf(YamlMappingNode app, YamlMappingNode common)
+        {
+            var defaults = new RestartPolicy();
+            return defaults with
+            {
+                When = (Scalar(app, "restartPolicy") ?? Scalar(common, "restartPolicy")) switch
+                {
+                    null or "always" => RestartWhen.Always,
+                    "onFailure" => RestartWhen.OnFailure,
+                    "never" => RestartWhen.Never,
+                    var other => throw Error(Child(app, "restartPolicy") ?? Child(common, "restartPolicy")!, $"restartPolicy is '{other}'; expected always, onFailure or never."),
+                },
+                MaxRestarts = Number(app, "maxRestarts") ?? Number(common, "maxRestarts") ?? defaults.MaxRestarts,
             };
         }
 

@@ -74,7 +74,26 @@ public sealed class RunTemplateTests : IDisposable
         Assert.Equal(("plain", "http", 16 * 1024 * 1024, "/healthz", 9), (plain.AppId, plain.AppProtocol, plain.MaxBodyBytes, plain.AppHealthCheckPath, plain.AppHealthThreshold));
     }
 
+    [Fact]
+    public void Load_RestartPolicy_OfTheAppWinsAndNeitherIsNeeded()
+    {
+        var template = Load("""
+            version: 1
+            common: { restartPolicy: onFailure, maxRestarts: 7 }
+            apps:
+              - appID: own
+                appDirPath: .
+                restartPolicy: never
+              - appID: plain
+                appDirPath: .
+            """);
+
+        Assert.Equal([(RestartWhen.Never, 7), (RestartWhen.OnFailure, 7)], template.Apps.Select(app => (app.Restart.When, app.Restart.MaxRestarts)));
+        Assert.Equal(new RestartPolicy(), Load("version: 1\napps:\n  - appDirPath: .").Apps[0].Restart);
+    }
+
     [Theory]
+    [InlineData("version: 1\napps:\n  - appDirPath: .\n    restartPolicy: sometimes", "dapr.yaml(4): restartPolicy is 'sometimes'; expected always, onFailure or never")]
     [InlineData("version: 1\ncommon:\n  maxBodySize: lots\napps:\n  - appDirPath: .", "dapr.yaml(3): maxBodySize: 'lots' is not a byte quantity")]
     [InlineData("version: 1\napps:\n  - appDirPath: .\n    logLevel: loud", "dapr.yaml(4): logLevel: Log level 'loud' is unknown")]
     [InlineData("apps: []", "dapr.yaml(1): expected 'version: 1', found 'none'")]

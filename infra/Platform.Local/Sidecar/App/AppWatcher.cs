@@ -22,12 +22,13 @@ internal sealed class AppWatcher : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Func<AppLife, Task> _cameUp;
     private readonly Func<Task> _wentAway;
+    private readonly Action<string> _unhealthy;
     private readonly CancellationTokenSource _stop = new();
     private Task _watching = Task.CompletedTask;
     private volatile bool _refused;
     private TcpClient? _canary;
 
-    public AppWatcher(AppChannel app, SidecarOptions options, ILogger log, TimeProvider time, Func<AppLife, Task> cameUp, Func<Task> wentAway)
+    public AppWatcher(AppChannel app, SidecarOptions options, ILogger log, TimeProvider time, Func<AppLife, Task> cameUp, Func<Task> wentAway, Action<string> unhealthy)
     {
         _app = app;
         _options = options;
@@ -35,6 +36,7 @@ internal sealed class AppWatcher : IAsyncDisposable
         _time = time;
         _cameUp = cameUp;
         _wentAway = wentAway;
+        _unhealthy = unhealthy;
         app.Refused = () =>
         {
             // Whatever the canary still believes: nobody listened, so this life is over.
@@ -206,8 +208,14 @@ internal sealed class AppWatcher : IAsyncDisposable
     private async Task UntilHealthyAsync(CancellationToken cancellationToken)
     {
         _app.IsHealthy = false;
+        _refused = false;
         while (!await IsHealthyAsync(cancellationToken))
         {
+            if (_refused)
+            {
+                throw new HttpRequestException("it went away before it was healthy"); // Its next life is looked for at once, not at the next check.
+            }
+
             await Task.Delay(_options.AppHealthProbeInterval, _time, cancellationToken);
         }
 
@@ -223,6 +231,7 @@ internal sealed class AppWatcher : IAsyncDisposable
         }
 
         _app.IsHealthy = false;
+        _unhealthy($"failed its health check {_options.AppHealthCheckPath} {_options.AppHealthThreshold} times in a row");
     }
 
     private async Task<bool> IsHealthyAsync(CancellationToken cancellationToken)
