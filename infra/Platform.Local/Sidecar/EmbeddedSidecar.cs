@@ -1,3 +1,4 @@
+using Platform.Local.Sidecar.Absent;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.App;
 using Platform.Local.Sidecar.Http;
@@ -86,7 +87,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             Actors = new ActorsApi(
                 actors,
                 cluster.Actors,
-                new ActorStateApi(actors, cluster.Actors, actorStore, options.MaxBodyBytes),
+                new ActorStateApi(actors, cluster.Actors, actorStore, policies, options.MaxBodyBytes),
                 new ActorScheduleApi(actors, cluster.Actors, cluster.Reminders, options.MaxBodyBytes, log, cluster.Options.Time),
                 cluster.Peers,
                 policies,
@@ -95,6 +96,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             Metadata = new MetadataApi(sidecar, resources, actors, cluster.Actors, subscriptions),
             Access = resources.Configuration.Api,
             PeerSecret = cluster.Peers.Secret,
+            Absent = new AbsentBuildingBlocks(options.AppId, actorStore is not null, options.MaxBodyBytes),
             Health = new HealthApi(options.AppId, () => sidecar.IsReady),
             Shutdown = () => _ = Task.Run(sidecar.DisposeAsync, CancellationToken.None),
             Log = log,

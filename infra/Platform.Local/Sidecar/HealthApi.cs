@@ -26,12 +26,12 @@ internal sealed class HealthApi(string appId, Func<bool> isReady)
         var asked = context.Request.Query["appid"].ToString();
         if (asked.Length > 0 && asked != appId)
         {
-            throw new DaprErrorException(500, "ERR_HEALTH_APPID_NOT_MATCH", $"dapr app-id does not match: expected {asked}, found {appId}");
+            throw new DaprErrorException(500, "ERR_HEALTH_APPID_NOT_MATCH", "dapr app-id does not match");
         }
 
         if (!isReady())
         {
-            throw new DaprErrorException(500, "ERR_HEALTH_NOT_READY", "dapr is not ready");
+            throw new DaprErrorException(500, "ERR_HEALTH_NOT_READY", "dapr is not ready: [runtime]");
         }
 
         await context.AnswerNothingAsync();

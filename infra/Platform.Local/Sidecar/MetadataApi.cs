@@ -107,7 +107,7 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
         writer.WriteStartObject("actorRuntime"u8);
         writer.WriteString("runtimeStatus"u8, sidecar.Options.AppPort is null ? "DISABLED"u8 : host is null && !sidecar.IsReady ? "INITIALIZING"u8 : "RUNNING"u8);
         writer.WriteBoolean("hostReady"u8, host is not null);
-        writer.WriteString("placement"u8, "placement: embedded"u8);
+        writer.WriteString("placement"u8, "placement: connected"u8);
         writer.WriteStartArray("activeActors"u8);
         WriteCounts(writer, host, counts);
         writer.WriteEndArray();

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
+using Platform.Local.Sidecar.Absent;
 using Platform.Local.Sidecar.Actors;
 using Platform.Local.Sidecar.Configuration;
 using Platform.Local.Sidecar.Http;
@@ -32,6 +33,9 @@ internal sealed class SidecarApi
     public required MetadataApi Metadata { get; init; }
 
     public required HealthApi Health { get; init; }
+
+    /// <summary>What the sidecar does not have.</summary>
+    public required AbsentBuildingBlocks Absent { get; init; }
 
     /// <summary>Which parts of the API are open.</summary>
     public required ApiAccess Access { get; init; }
@@ -156,13 +160,12 @@ internal sealed class SidecarApi
             }
         }
 
-        if (path.Raw(0) is "v1.0" or "v1.0-alpha1" or "v1.0-beta1" && AbsentBuildingBlocks.Find(context, path) is { } error)
+        if (path.Is(0, "v1.0-alpha1") && path.Is(1, "state"))
         {
-            await error.WriteAsync(context);
-            return true;
+            return await State.TryHandleQueryAsync(context, path);
         }
 
-        return false;
+        return await Absent.TryHandleAsync(context, path);
     }
 
     private bool IsAllowed(HttpContext context) =>

@@ -26,6 +26,19 @@ public sealed class ResourceTests
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("metadata: [{ name: redisHost, envRef: DAPR_API_TOKEN }]", "all.yaml(7): variable 'DAPR_API_TOKEN' may not be referred to")]
+    [InlineData("metadata: [{ name: redisHost, secretKeyRef: { name: s, key: k } }]", "all.yaml(7): secret 's' is asked of store '(none)', which is not loaded")]
+    [InlineData("metadata: []\n---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: { name: x }\nspec: { type: pubsub.redis }", "component 'x' is there already")]
+    public async Task Component_ThatCannotBeHonoured_IsRefusedWithFileAndLine(string metadata, string expected)
+    {
+        await using var cluster = await TestCluster.OpenAsync($"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{ name: x }}\nspec:\n  type: state.redis\n  version: v1\n  {metadata}\n");
+
+        var e = await Assert.ThrowsAsync<SidecarException>(() => cluster.StartSidecarAsync("app"));
+
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Document_OfAnUnknownKind_IsRefused()
     {
@@ -99,21 +112,6 @@ public sealed class ResourceTests
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/secrets/nobody")).IsErrorAsync(500, "ERR_SECRET_GET");
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/nobody/x")).IsErrorAsync(401, "ERR_SECRET_STORE_NOT_FOUND");
         Directory.Delete(folder, recursive: true);
-    }
-
-    [Theory]
-    [InlineData("POST", "v1.0/bindings/b", 500, "ERR_INVOKE_OUTPUT_BINDING")]
-    [InlineData("POST", "v1.0-alpha1/lock/l", 500, "ERR_LOCK_STORE_NOT_CONFIGURED")]
-    [InlineData("POST", "v1.0-alpha1/unlock/l", 500, "ERR_LOCK_STORE_NOT_CONFIGURED")]
-    [InlineData("GET", "v1.0/configuration/c", 500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED")]
-    [InlineData("GET", "v1.0/secrets/s/x", 500, "ERR_SECRET_STORES_NOT_CONFIGURED")]
-    [InlineData("POST", "v1.0/publish/p/t", 400, "ERR_PUBSUB_NOT_CONFIGURED")]
-    public async Task BuildingBlock_WithoutAComponent_AnswersAsDaprdDoes(string method, string path, int status, string code)
-    {
-        await using var cluster = await TestCluster.OpenAsync(components: "");
-        using var dapr = await cluster.StartCallerAsync();
-
-        await (await dapr.SendAsync(new HttpMethod(method), path, method == "POST" ? Answers.Json("{}") : null)).IsErrorAsync(status, code);
     }
 
     [Fact]

@@ -2,12 +2,13 @@ using System.Globalization;
 using System.Text.Json;
 using Platform.DataPlane;
 using Platform.Local.Sidecar.Http;
+using Platform.Local.Sidecar.Resiliency;
 using Platform.Local.Sidecar.State;
 
 namespace Platform.Local.Sidecar.Actors;
 
 /// <summary><c>/v1.0/actors/{type}/{id}/state</c>: only for an actor that is active in this sidecar's app, and all of a request or nothing.</summary>
-internal sealed class ActorStateApi(SidecarActors self, ActorTable table, StateComponent? store, long maxBodyBytes)
+internal sealed class ActorStateApi(SidecarActors self, ActorTable table, StateComponent? store, ResiliencyPolicies policies, long maxBodyBytes)
 {
     public async Task SaveAsync(HttpContext context, ActorKey actor)
     {
@@ -25,12 +26,12 @@ internal sealed class ActorStateApi(SidecarActors self, ActorTable table, StateC
 
         try
         {
-            if (await component.Store.TransactAsync(operations, CancellationToken.None) is var conflict and not StateConflict.None)
+            if (await policies.ForStateOutbound(component.Resource.Name).ExecuteAsync(_ => component.Store.TransactAsync(operations, CancellationToken.None), CancellationToken.None) is var conflict and not StateConflict.None)
             {
                 throw new DaprErrorException(500, "ERR_ACTOR_STATE_TRANSACTION_SAVE", $"error saving actor transaction state: {conflict}");
             }
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or TimeoutException or CircuitOpenException)
         {
             throw new DaprErrorException(500, "ERR_ACTOR_STATE_TRANSACTION_SAVE", $"error saving actor transaction state: {e.Message}", e);
         }

@@ -34,7 +34,7 @@ internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProv
             {
                 if (!await UntilPlacedAsync(key, HostPatience - time.GetElapsedTime(patience), cancellationToken))
                 {
-                    throw new DaprErrorException(404, "ERR_ACTOR_NO_ADDRESS", $"did not find address for actor {key.Type}/{key.Id}");
+                    throw new DaprErrorException(404, "ERR_ACTOR_NO_ADDRESS", $"did not find address for actor '{key}'");
                 }
 
                 continue;

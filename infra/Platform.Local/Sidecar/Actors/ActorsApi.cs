@@ -36,7 +36,13 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ActorState
             return false;
         }
 
-        await handler(ActorKey.Of(path.Parameter(2), path.Parameter(3)));
+        var actor = ActorKey.Of(path.Parameter(2), path.Parameter(3));
+        if (actor.IsReserved && path.Raw(4) != "method")
+        {
+            throw new DaprErrorException(403, "ERR_ACTOR_TYPE_RESERVED", $"actor type \"{actor.Type}\" is reserved for the Dapr workflow runtime; direct actor API access is not permitted");
+        }
+
+        await handler(actor);
         return true;
     }
 

@@ -62,7 +62,7 @@ internal sealed class ReminderScheduler : IAsyncDisposable
         using var locked = await _locks.EnterAsync([reminder.Key], CancellationToken.None);
         if (!overwrite && _reminders.ContainsKey(reminder.Key))
         {
-            throw new DaprErrorException(409, "ERR_ACTOR_REMINDER_ALREADY_EXISTS", $"reminder '{reminder.Name}' of actor {reminder.Type}/{reminder.Id} exists already");
+            throw new DaprErrorException(409, "ERR_ACTOR_REMINDER_ALREADY_EXISTS", $"actor reminder already exists: {reminder.Name}");
         }
 
         await _store.CommitAsync([new DurableWrite(KeySpace + reminder.Key, JsonSerializer.SerializeToUtf8Bytes(reminder, SidecarJson.Default.Reminder))]);

@@ -193,9 +193,6 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
                     await broker.PublishAsync(component.Name, topic, messages);
                     return true;
                 },
-                _ => null,
-                _ => { },
-                mayRepeat: true,
                 CancellationToken.None);
         }
         catch (Exception e) when (e is StorageException or TimeoutException or CircuitOpenException)

@@ -18,6 +18,12 @@ internal sealed class ResiliencyPolicy(RetryPolicy? retry, CircuitBreaker? break
     /// <summary>The same with another breaker, in place of this one's or within it.</summary>
     public ResiliencyPolicy With(CircuitBreaker another, bool keepsOwn) => new(retry, keepsOwn ? breaker : another, timeout, time, keepsOwn ? another : null);
 
+    /// <summary>Runs a call of a component under the policy: only an exception is a failure. A call that takes too long goes on alone; only the waiting for it ends, so what it was to do may still be done.</summary>
+    /// <inheritdoc cref="ExecuteAsync{T}(Func{CancellationToken, Task{T}}, Func{T, int?}, Action{T}, bool, CancellationToken)" path="/exception"/>
+    public Task<T> ExecuteAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken) => IsNone
+        ? call(cancellationToken)
+        : ExecuteAsync(attempt => call(attempt).WaitAsync(attempt), _ => null, _ => { }, mayRepeat: true, cancellationToken);
+
     /// <summary>Runs a call under the policy.</summary>
     /// <param name="call">One attempt; its token ends with the timeout.</param>
     /// <param name="failedStatus">The status of a result that counts as a failure; null for a success. After the last attempt the result is returned all the same.</param>

@@ -33,6 +33,22 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         return true;
     }
 
+    /// <summary><c>/v1.0-alpha1/state/{store}/query</c>: no store here has it. False if the path is another.</summary>
+    public async Task<bool> TryHandleQueryAsync(HttpContext context, ApiPath path)
+    {
+        if (path.Count != 4 || !path.Is(3, "query") || !(HttpMethods.IsPost(context.Request.Method) || HttpMethods.IsPut(context.Request.Method)))
+        {
+            return false;
+        }
+
+        var store = Resolve(path.Parameter(2));
+        await new DaprError(500, "ERR_STATE_STORE_NOT_SUPPORTED", "state store does not support querying")
+        {
+            Details = new DaprErrorDetails("DAPR_STATE_QUERYING_NOT_SUPPORTED") { Resource = ("state", store.Resource.Name, "") },
+        }.WriteAsync(context);
+        return true;
+    }
+
     private StateComponent Resolve(string name)
     {
         if (stores.GetValueOrDefault(name) is { } store)
@@ -55,9 +71,10 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         await RunAsync(context, store, operations, "ERR_STATE_SAVE", $"failed saving state in state store {store.Resource.Name}");
     }
 
-    private static async Task GetAsync(HttpContext context, StateComponent store, string key)
+    private async Task GetAsync(HttpContext context, StateComponent store, string key)
     {
-        if (store.Store.Find(store.KeyOf(key)) is not { } record)
+        var storedKey = store.KeyOf(key);
+        if (await ReadAsync(store, () => store.Store.Find(storedKey), "ERR_STATE_GET", why => $"fail to get {key} from state store {store.Resource.Name}: {why}", context.RequestAborted) is not { } record)
         {
             await context.AnswerNothingAsync();
             return;
@@ -89,13 +106,15 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         var keys = Parse(body, root => GoJson.Find(root, "keys") is { ValueKind: JsonValueKind.Array } array
             ? array.EnumerateArray().Select(key => key.ValueKind == JsonValueKind.String ? key.GetString()! : throw new JsonException("keys are strings")).ToList()
             : []);
+        var storedKeys = keys.ConvertAll(store.KeyOf);
+        var records = await ReadAsync(store, () => storedKeys.ConvertAll(store.Store.Find), "ERR_STATE_BULK_GET", why => why, context.RequestAborted);
         var answer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(answer))
         {
             writer.WriteStartArray();
-            foreach (var key in keys)
+            for (var i = 0; i < keys.Count; i++)
             {
-                WriteItem(writer, key, store.Store.Find(store.KeyOf(key)));
+                WriteItem(writer, keys[i], records[i]);
             }
 
             writer.WriteEndArray();
@@ -150,7 +169,26 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
 
     /// <summary>Runs a write under the component's outbound policy. What the store says about an ETag is an answer, not a failure.</summary>
     private Task<StateConflict> RunAsync(StateComponent store, Func<CancellationToken, Task<StateConflict>> write, CancellationToken cancellationToken) =>
-        policies.ForStateOutbound(store.Resource.Name).ExecuteAsync(write, _ => null, _ => { }, mayRepeat: true, cancellationToken);
+        policies.ForStateOutbound(store.Resource.Name).ExecuteAsync(write, cancellationToken);
+
+    /// <summary>Runs a read under the component's outbound policy: the store's breaker is one for reads and writes.</summary>
+    private async Task<T> ReadAsync<T>(StateComponent store, Func<T> read, string code, Func<string, string> words, CancellationToken cancellationToken)
+    {
+        var policy = policies.ForStateOutbound(store.Resource.Name);
+        if (policy.IsNone)
+        {
+            return read();
+        }
+
+        try
+        {
+            return await policy.ExecuteAsync(_ => Task.FromResult(read()), cancellationToken);
+        }
+        catch (CircuitOpenException e)
+        {
+            throw new DaprErrorException(500, code, words(e.Message), e);
+        }
+    }
 
     private async Task RunAsync(HttpContext context, StateComponent store, IReadOnlyList<StateOperation> operations, string code, string what)
     {
