@@ -5,7 +5,7 @@ namespace Platform.Dapr.Actors;
 /// <summary>What the runtime gives an actor: who it is, its state, its log.</summary>
 public sealed class ActorHost
 {
-    internal ActorHost(ActorTypeInformation type, ActorId id, IActorStateManager stateManager, ActorSchedules schedules, ActorProxyFactory proxies, ILoggerFactory loggers, TimeProvider time)
+    internal ActorHost(ActorTypeInformation type, ActorId id, ActorStateManager stateManager, ActorSchedules schedules, ActorProxyFactory proxies, ILoggerFactory loggers, TimeProvider time)
     {
         Type = type;
         Id = id;
@@ -33,7 +33,7 @@ public sealed class ActorHost
 
     internal ActorTypeInformation Type { get; }
 
-    internal IActorStateManager StateManager { get; }
+    internal ActorStateManager StateManager { get; }
 
     internal ActorSchedules Schedules { get; }
 }

@@ -42,6 +42,7 @@ internal sealed class ActorRuntime
     public async Task<byte[]?> RunTurnAsync(ActorTypeInformation type, string id, Func<Actor, Task<byte[]?>> turn)
     {
         var actor = (await GetAsync(type, id)).Actor;
+        using var open = actor.Host.StateManager.BeginTurn();
         try
         {
             var result = await turn(actor);

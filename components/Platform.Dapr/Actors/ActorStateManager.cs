@@ -6,10 +6,30 @@ using Platform.Dapr.Http;
 namespace Platform.Dapr.Actors;
 
 /// <summary>Tracks what a turn reads and changes, and saves the changes as one transaction.</summary>
-/// <remarks>Not thread-safe: turns of one actor do not overlap.</remarks>
+/// <remarks>
+/// Not thread-safe: turns of one actor do not overlap, but for reentrant calls, which run while the turn that made them waits. Each of those has changes of its own,
+/// which are saved or dropped with it; the waiting turn's are neither saved early nor lost when it fails.
+/// </remarks>
 internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json, string actorType, string actorId) : IActorStateManager
 {
-    private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly AsyncLocal<Turn?> _turn = new();
+    private readonly Turn _outermost = new(null);
+    private readonly List<Turn> _open = [];
+
+    /// <summary>What the running turn knows.</summary>
+    private Dictionary<string, Entry> Entries => (_turn.Value ?? _outermost).Entries;
+
+    /// <summary>Begins a turn for the caller and what it calls; to be ended by disposal. What an outermost turn read is kept for the next.</summary>
+    public IDisposable BeginTurn()
+    {
+        lock (_open)
+        {
+            var turn = _open is [.., var waiting] ? new Turn(waiting) : _outermost;
+            _open.Add(turn);
+            _turn.Value = turn;
+            return new OpenTurn(_open, turn);
+        }
+    }
 
     private enum Change
     {
@@ -74,7 +94,7 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
             return false;
         }
 
-        _entries[stateName] = new Entry { Exists = false, Change = Change.Delete };
+        Entries[stateName] = new Entry { Exists = false, Change = Change.Delete };
         return true;
     }
 
@@ -82,7 +102,7 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
 
     public async Task SaveStateAsync(CancellationToken cancellationToken = default)
     {
-        var changed = _entries.Where(entry => entry.Value.Change != Change.None).ToList();
+        var changed = Entries.Where(entry => entry.Value.Change != Change.None).ToList();
         if (changed.Count == 0)
         {
             return;
@@ -97,13 +117,15 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
 
         foreach (var (name, _) in changed.Where(entry => entry.Value.TimeToLive is not null))
         {
-            _entries.Remove(name); // It ends in the store; whoever reads it later must ask there.
+            Entries.Remove(name); // It ends in the store; whoever reads it later must ask there.
         }
+
+        _turn.Value?.ForgetInWaitingTurns(changed.Select(entry => entry.Key));
     }
 
     public Task ClearCacheAsync(CancellationToken cancellationToken = default)
     {
-        _entries.Clear();
+        Entries.Clear();
         return Task.CompletedTask;
     }
 
@@ -137,13 +159,13 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
     private Task SetAsync<T>(string stateName, T value, TimeSpan? timeToLive)
     {
         var type = TypeOf<T>();
-        _entries[stateName] = new Entry { Exists = true, Value = value, Change = Change.Upsert, TimeToLive = timeToLive, Write = writer => JsonSerializer.Serialize(writer, value, type) };
+        Entries[stateName] = new Entry { Exists = true, Value = value, Change = Change.Upsert, TimeToLive = timeToLive, Write = writer => JsonSerializer.Serialize(writer, value, type) };
         return Task.CompletedTask;
     }
 
     private async Task<Entry> FindAsync(string stateName, CancellationToken cancellationToken)
     {
-        if (_entries.TryGetValue(stateName, out var known))
+        if (Entries.TryGetValue(stateName, out var known))
         {
             return known;
         }
@@ -154,7 +176,7 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
             : new Entry { Exists = true, Raw = await response.Content.ReadAsByteArrayAsync(cancellationToken) };
         if (!response.Headers.Contains("metadata.ttlExpireTime"))
         {
-            _entries[stateName] = entry;
+            Entries[stateName] = entry;
         }
 
         return entry;
@@ -177,5 +199,39 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
         public TimeSpan? TimeToLive { get; init; }
 
         public Action<Utf8JsonWriter>? Write { get; set; }
+    }
+
+    /// <summary>The entries of a turn, and the turn that waits for it.</summary>
+    private sealed class Turn(Turn? waiting)
+    {
+        public Dictionary<string, Entry> Entries { get; } = new(StringComparer.Ordinal);
+
+        public Turn? Waiting => waiting;
+
+        /// <summary>What those turns had only read is read again; what they changed themselves stays as they have it.</summary>
+        public void ForgetInWaitingTurns(IEnumerable<string> names)
+        {
+            foreach (var name in names)
+            {
+                for (var turn = waiting; turn is not null; turn = turn.Waiting)
+                {
+                    if (turn.Entries.TryGetValue(name, out var entry) && entry.Change == Change.None)
+                    {
+                        turn.Entries.Remove(name);
+                    }
+                }
+            }
+        }
+    }
+
+    private sealed class OpenTurn(List<Turn> open, Turn turn) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (open)
+            {
+                open.Remove(turn);
+            }
+        }
     }
 }

@@ -160,6 +160,21 @@ public sealed class ActorTests
         Assert.Equal("ERR_ACTOR_STACK_DEPTH", failure.ErrorCode);
     }
 
+    [Theory]
+    [InlineData("Add", 50)]
+    [InlineData("AddAndFail", 0)]
+    public async Task Reentrancy_InnerCall_HasChangesOfItsOwn(string inner, int expected)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var app = await StartAsync(cluster, options => options.ReentrancyEnabled = true);
+        var actor = app.Services.GetRequiredService<ActorProxyFactory>().CreateActorProxy("CounterActor", "around");
+
+        Assert.Equal(expected, await actor.InvokeMethodAsync("AddAround", inner, TestJson.Default.String, TestJson.Default.Int32, Stop));
+
+        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/actors/CounterActor/around/state/outer")).IsAsync(HttpStatusCode.OK, "1");
+        Assert.Equal(expected / 10, await actor.InvokeMethodAsync("Get", TestJson.Default.Int32, Stop));
+    }
+
     [Fact]
     public async Task Host_KilledAndBack_KeepsStateAndReminders()
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json.Serialization;
+using Platform.Dapr;
 using Platform.Dapr.Actors;
 
 namespace Platform.ConformanceTests.Dapr;
@@ -18,6 +19,8 @@ internal interface ICounterActor : IActor
     Task StopTimer();
 
     Task<int> CallSelf(int depth);
+
+    Task<int> AddAround(string inner);
 }
 
 /// <summary>When each turn began and ended.</summary>
@@ -59,6 +62,23 @@ internal sealed class CounterActor(ActorHost host, TurnHistory history) : Actor(
     public Task<int> CallSelf(int depth) => depth <= 1
         ? Task.FromResult(1)
         : NestedAsync(depth - 1);
+
+    /// <summary>Changes its state, has a reentrant call change it too, and goes on whether or not that call failed.</summary>
+    public async Task<int> AddAround(string inner)
+    {
+        await StateManager.SetStateAsync("outer", 1);
+        var before = (await StateManager.TryGetStateAsync<int>("count")).Value;
+        try
+        {
+            await Host.ProxyFactory.CreateActorProxy(Host.ActorType, Id.Value).InvokeMethodAsync(inner, 5, TestJson.Default.Int32, TestJson.Default.Int32);
+        }
+        catch (DaprActorMethodException)
+        {
+            // Its changes are gone; ours are not.
+        }
+
+        return ((await StateManager.TryGetStateAsync<int>("count")).Value * 10) + before;
+    }
 
     public Task ReceiveReminderAsync(string reminderName, byte[] state, TimeSpan dueTime, TimeSpan period) => RecordAsync(
         $"remind:{reminderName}:{Encoding.UTF8.GetString(state)}",
