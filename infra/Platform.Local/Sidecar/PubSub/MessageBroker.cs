@@ -26,7 +26,8 @@ internal readonly record struct GroupKey(string Component, string Topic, string 
 /// <summary>All topics of the cluster, on disk: a message is there once per consumer group until that group has handled it.</summary>
 /// <remarks>
 /// A publish is acknowledged when it is durable for every group, in one commit. Groups outlive their apps: what is published while an app is away waits for it.
-/// Delivery is at least once. That a message was handled is written with the next publish, or after 50 ms: a publish does not wait for the end of the one before,
+/// Delivery is at least once. It begins while the message is on its way to the disk: a publish that fails then, or is cut off by a crash, was not acknowledged and may
+/// have been delivered all the same, as with any broker. After a failed commit nothing is delivered before it is durable, until a commit succeeds again. That a message was handled is written with the next publish, or after 50 ms: a publish does not wait for the end of the one before,
 /// and a crash in between costs a second delivery.
 /// </remarks>
 internal sealed class MessageBroker : IAsyncDisposable
@@ -41,11 +42,13 @@ internal sealed class MessageBroker : IAsyncDisposable
     private readonly ILogger _log;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<GroupKey, ConsumerGroup> _groups = new();
+    private readonly ConcurrentDictionary<string, byte[]> _onTheWay = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changes = new(1);
     private readonly Lock _gate = new();
     private readonly ITimer _timer;
     private List<DurableWrite> _forgotten = [];
     private long _sequence;
+    private volatile bool _lastCommitFailed;
 
     public MessageBroker(DurableStore store, ILogger log, TimeProvider time)
     {
@@ -72,12 +75,37 @@ internal sealed class MessageBroker : IAsyncDisposable
     public async Task PublishAsync(string component, string topic, IReadOnlyList<byte[]> messages)
     {
         var placed = Place(component, topic, messages);
-        if (placed.Count > 0)
+        if (placed.Count == 0)
         {
-            await CommitAsync(placed.ConvertAll(message => new DurableWrite(message.Key, message.Data)));
-            foreach (var (group, key, _) in placed)
+            return;
+        }
+
+        foreach (var (_, key, data) in placed)
+        {
+            _onTheWay[key] = data;
+        }
+
+        try
+        {
+            // The commit has its place in the log when the call returns: that a message was handled can only come behind it.
+            var commit = CommitAsync(placed.ConvertAll(message => new DurableWrite(message.Key, message.Data)));
+            var isEarly = !commit.IsCompleted && !_lastCommitFailed;
+            if (isEarly)
             {
-                group.Add(key);
+                Deliver(placed);
+            }
+
+            await commit;
+            if (!isEarly)
+            {
+                Deliver(placed);
+            }
+        }
+        finally
+        {
+            foreach (var (_, key, _) in placed)
+            {
+                _onTheWay.TryRemove(key, out var _);
             }
         }
     }
@@ -112,7 +140,9 @@ internal sealed class MessageBroker : IAsyncDisposable
             {
                 _groups.TryRemove(key, out var group);
                 await group!.StopAsync();
-                await CommitAsync([new DurableWrite(Groups + key, null), .. _store.Keys($"{Messages}{key}{Separator}").Select(message => new DurableWrite(message, null))]);
+                var prefix = $"{Messages}{key}{Separator}";
+                var messages = _onTheWay.Keys.Where(message => message.StartsWith(prefix, StringComparison.Ordinal)).Union(_store.Keys(prefix), StringComparer.Ordinal);
+                await CommitAsync([new DurableWrite(Groups + key, null), .. messages.Select(message => new DurableWrite(message, null))]);
             }
         }
         finally
@@ -121,8 +151,8 @@ internal sealed class MessageBroker : IAsyncDisposable
         }
     }
 
-    /// <summary>A message; null if it is settled.</summary>
-    public byte[]? Find(string message) => _store.TryGet(message, out var data) ? data : null;
+    /// <summary>A message; null if it is settled, or was never acknowledged.</summary>
+    public byte[]? Find(string message) => _onTheWay.TryGetValue(message, out var data) || _store.TryGet(message, out data) ? data : null;
 
     /// <summary>Settles a message: it is not delivered again in this life of the broker, and soon in none.</summary>
     public void Forget(string message)
@@ -147,10 +177,7 @@ internal sealed class MessageBroker : IAsyncDisposable
     {
         var placed = Place(component, topic, [data]);
         await CommitAsync([new DurableWrite(message, null), .. placed.Select(copy => new DurableWrite(copy.Key, copy.Data))]);
-        foreach (var (group, key, _) in placed)
-        {
-            group.Add(key);
-        }
+        Deliver(placed);
     }
 
     /// <summary>Waits a little for the deliveries under way; what is cut off is delivered again at the next start.</summary>
@@ -173,9 +200,11 @@ internal sealed class MessageBroker : IAsyncDisposable
         try
         {
             await _store.CommitAsync(forgotten.Count == 0 ? writes : [.. forgotten, .. writes]);
+            _lastCommitFailed = false;
         }
         catch
         {
+            _lastCommitFailed = true;
             lock (_gate)
             {
                 _forgotten.AddRange(forgotten);
@@ -195,6 +224,14 @@ internal sealed class MessageBroker : IAsyncDisposable
         {
             PubSubLog.ForgottenNotWritten(_log, e);
             _timer.Change(TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private static void Deliver(List<(ConsumerGroup Group, string Key, byte[] Data)> placed)
+    {
+        foreach (var (group, key, _) in placed)
+        {
+            group.Add(key);
         }
     }
 
