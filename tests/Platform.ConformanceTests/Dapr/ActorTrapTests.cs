@@ -138,6 +138,67 @@ public sealed class ActorTrapTests
         await (await app.Client.SendAsync(HttpMethod.Patch, Reminder, Answers.Json("""{"dueTime":"2h"}"""))).IsErrorAsync(404, "ERR_DIRECT_INVOKE");
     }
 
+    [Theory]
+    [InlineData("""{"drop":{}}""", 1)]
+    [InlineData("""{"constant":{"interval":"5ms","maxRetries":2}}""", 3)]
+    public async Task Reminder_ThatFails_IsTriedAsItsPolicySays(string policy, int calls)
+    {
+        var (cluster, app, recording) = await StartAsync((_, _) => (500, ""));
+        await using var _ = cluster;
+
+        await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/reminders/r", Answers.Json($$"""{"dueTime":"1ms","failure_policy":{{policy}}}"""));
+
+        await UntilGoneAsync(app, "r");
+        Assert.Equal(calls, recording.Of("/actors/T/1/method/remind/r").Count);
+    }
+
+    [Theory]
+    [InlineData("true", true)]
+    [InlineData("false", false)]
+    public async Task Turn_ThatRunsWhenTheSidecarEnds_IsWaitedForIfTheAppWantsThat(string drains, bool isDeactivated)
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var recording = new RecordingApp
+        {
+            Config = $$"""{"entities":["T"],"drainOngoingCallTimeout":"30s","drainRebalancedActors":{{drains}}}""",
+            Answer = (request, _) =>
+            {
+                if (request.Path.EndsWith("/method/slow", StringComparison.Ordinal))
+                {
+                    release.Task.Wait(Stop);
+                }
+
+                return (200, "");
+            },
+        };
+        await using var cluster = await TestCluster.OpenAsync();
+        var app = await cluster.StartAsync("app", recording.Map);
+        var turn = app.Client.SendAsync(HttpMethod.Put, "v1.0/actors/T/1/method/slow");
+        await recording.UntilAsync("/actors/T/1/method/slow", 1);
+
+        var end = app.Sidecar.DisposeAsync().AsTask();
+        if (!drains.Equals("true", StringComparison.Ordinal))
+        {
+            await end; // Without waiting for the turn.
+        }
+
+        release.SetResult();
+        await end;
+        await Task.WhenAny(turn);
+        Assert.Equal(isDeactivated, recording.All.Any(request => request.Method == "DELETE"));
+    }
+
+    [Fact]
+    public async Task Actors_WithoutAStoreForThem_CanBeCalledButKeepNothing()
+    {
+        await using var cluster = await TestCluster.OpenAsync(components: "");
+        var app = await cluster.StartAsync("app", new RecordingApp { Config = """{"entities":["T"]}""" }.Map);
+
+        await (await app.Client.SendAsync(HttpMethod.Put, "v1.0/actors/T/1/method/m")).IsAsync(HttpStatusCode.OK);
+        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/actors/T/1/state/k")).IsErrorAsync(500, "ERR_ACTOR_RUNTIME_NOT_FOUND");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/state", Answers.Json("[]"))).IsErrorAsync(500, "ERR_ACTOR_RUNTIME_NOT_FOUND");
+    }
+
     [Fact]
     public async Task Reminder_OfAShortPeriod_GoesOnAfterARestart()
     {

@@ -100,6 +100,22 @@ public sealed class StateTests
         await (await dapr.SendAsync(HttpMethod.Post, Store, Answers.Json("""[{"key":"k","value":1,"metadata":{"ttlInSeconds":1}}]"""))).IsErrorAsync(400, "ERR_MALFORMED_REQUEST");
     }
 
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("0")]
+    public async Task TimeToLive_OfNothing_TakesAnEarlierOneAway(string seconds)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        using var dapr = await cluster.StartCallerAsync();
+        await dapr.SendAsync(HttpMethod.Post, Store, Answers.Json("""[{"key":"k","value":1,"metadata":{"ttlInSeconds":"100"}}]"""));
+
+        await (await dapr.SendAsync(HttpMethod.Post, $"{Store}?metadata.ttlInSeconds={seconds}", Answers.Json("""[{"key":"k","value":2,"metadata":{"ttlInSeconds":"100"}}]"""))).IsAsync(HttpStatusCode.NoContent);
+
+        var after = await dapr.SendAsync(HttpMethod.Get, Store + "/k");
+        await after.IsAsync(HttpStatusCode.OK, "2");
+        Assert.False(after.Headers.Contains("metadata.ttlExpireTime"));
+    }
+
     [Fact]
     public async Task Errors_AreDaprs()
     {
