@@ -69,8 +69,11 @@ internal sealed partial class JobActor
         due = due < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : due;
         if (_armed != (due, period))
         {
+            // If this fails, the next turn takes the job up again.
+            var wasTakenUp = _isTakenUp;
+            _isTakenUp = false;
             await RegisterReminderAsync(ReminderName, null, due, period);
-            _armed = (due, period);
+            (_armed, _isTakenUp) = ((due, period), wasTakenUp);
         }
     }
 }

@@ -75,13 +75,14 @@ internal sealed partial class JobActor
 
             job = JobMoves.Place(job, worker, decision.InstanceId!, decision.Reason, time.GetUtcNow(), nodes.PriceOf(worker));
             var attempt = job.Attempts[^1];
-            // The alarm before the state, as at submission: dying in between must not leave a lease that nobody looks after.
-            await ArmAsync(job, Store.Spec);
             await SaveAsync(job);
             _watch = new LeaseWatch(attempt.Token, time);
             JobLog.Placed(logger, JobId, attempt.Number, attempt.Token, decision.Reason);
 
+            // The alarm while the worker makes up its mind. Dying in between leaves a lease without alarm for whoever calls next to take up: the worker, the doorbell that got no answer, or the new process.
+            var armed = ArmAsync(job, Store.Spec);
             var answer = await workers.OfferAsync(worker, RequestFor(attempt, model), CancellationToken.None);
+            await armed;
             if (answer.Accepted)
             {
                 slot.Accept(JobId, attempt.Token);

@@ -11,8 +11,8 @@ namespace Platform.Control.Jobs;
 /// <remarks>
 /// The order within every turn is: state first, then what follows from it (offer to a worker, row in the index). A process that dies in between leaves a state whose
 /// next step is taken again, and every step may be taken twice. A submission is one durable commit, the state. Until it is dispatched it is woken by its doorbell, which is
-/// durable and rings until a dispatch has been answered, and by its place in the line; from the first dispatch on also by its reminder, which is registered before the state
-/// that needs it and removed after the end is indexed and nothing is owed any more. The first turn after a restart takes up what the process before may have left undone.
+/// durable and rings until a dispatch has been answered, and by its place in the line; from the first dispatch on also by its reminder, which is registered before that
+/// dispatch is answered and removed after the end is indexed and nothing is owed any more. The first turn after a restart takes up what the process before may have left undone.
 /// Decision note 1 says why.
 /// </remarks>
 internal sealed partial class JobActor(
