@@ -57,6 +57,12 @@ public static partial class JobSpecValidation
                 break;
         }
 
+        if (!JobKinds.All.Contains(spec.Kind))
+        {
+            // Nobody knows what such a job may have.
+            return;
+        }
+
         check(spec.Kind == JobKinds.Exec || spec.Command is null, "$.command", $"only a job of kind '{JobKinds.Exec}' has a command.");
         check(spec.Kind == JobKinds.Exec || spec.Environment is null, "$.environment", $"only a job of kind '{JobKinds.Exec}' has an environment.");
         check(spec.Kind == JobKinds.Exec || spec.Artifacts is null, "$.artifacts", $"only a job of kind '{JobKinds.Exec}' has artifacts; name the input of others in 'input'.");

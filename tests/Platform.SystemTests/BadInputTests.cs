@@ -40,10 +40,26 @@ public sealed class BadInputTests(RunningPlatform platform) : IClassFixture<Runn
     [Fact]
     public async Task Post_InvalidJob_NamesEveryFaultWithItsPath()
     {
-        using var answer = await platform.PostAsync("api/jobs", """{"kind":"batch-infer","model":"demo","prompts":["a",""],"maxTokens":0,"maxAttempts":1000}""", TestContext.Current.CancellationToken);
+        using var answer = await platform.PostAsync("api/jobs", """{"kind":"batch-infer","model":"demo","prompts":["a",""],"maxTokens":0,"maxAttempts":1000,"prioritty":1,"ttlSeconds":"soon"}""", TestContext.Current.CancellationToken);
 
         var problem = await AssertProblemAsync(answer, 400, ErrorCodes.InvalidRequest, "");
-        Assert.Equal(["$.maxAttempts", "$.maxTokens", "$.prompts[1]"], problem["faults"]!.AsArray().Select(fault => (string)fault!["path"]!).Order(StringComparer.Ordinal));
+        Assert.Equal(["$.maxAttempts", "$.maxTokens", "$.prioritty", "$.prompts[1]", "$.ttlSeconds"], problem["faults"]!.AsArray().Select(fault => (string)fault!["path"]!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Submit_WhatNoNodeCanEverRun_FailsAtOnceWithTheReasonOfEachNode()
+    {
+        var token = TestContext.Current.CancellationToken;
+        await platform.SubmitAsync(new JobSpec { Id = "not-allowed", Kind = JobKinds.Exec, Command = ["true"] }, token);
+        await platform.SubmitAsync(new JobSpec { Id = "too-large", Kind = JobKinds.BatchInfer, Model = "demo", Prompts = ["x"], Resources = new JobResources { Devices = 64 } }, token);
+
+        var notAllowed = await platform.EndOfJobAsync("not-allowed", token);
+        var tooLarge = await platform.EndOfJobAsync("too-large", token);
+
+        Assert.Equal((JobState.Failed, ErrorCodes.ExecDisabled), (notAllowed.State, notAllowed.Failure!.Code));
+        Assert.Contains("worker-0 does not allow 'exec' (its operator enables it with Worker:ExecEnabled); worker-1 does not", notAllowed.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal((JobState.Failed, ErrorCodes.NoWorker), (tooLarge.State, tooLarge.Failure!.Code));
+        Assert.Contains("and the job takes 64; worker-1 has", tooLarge.Failure.Message, StringComparison.Ordinal);
     }
 
     [Theory]

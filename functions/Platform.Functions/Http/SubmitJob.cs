@@ -1,7 +1,9 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Platform.Functions.Hosting;
 using Platform.Functions.Routing;
 using Platform.Jobs;
+using Platform.Jobs.Schemas;
 
 namespace Platform.Functions.Http;
 
@@ -11,8 +13,7 @@ internal sealed class SubmitJobFunction(ControlClient control)
     [Function("SubmitJob")]
     public async Task<SubmitJobAnswer> Run([HttpTrigger(AuthorizationLevel.Function, "post", Route = "api/jobs")] HttpRequest request, CancellationToken cancellationToken)
     {
-        var spec = await ReadAsync(request, cancellationToken);
-        var faults = JobSpecValidation.Validate(spec);
+        var (spec, faults) = await ReadAsync(request, cancellationToken);
         if (spec.Member is not null)
         {
             faults = [.. faults, new SpecFault("$.member", "set by the platform alone, in the children of an array job; leave it out.")];
@@ -23,7 +24,7 @@ internal sealed class SubmitJobFunction(ControlClient control)
             : await JobSubmission.SendAsync(control, request.HttpContext, spec, cancellationToken);
     }
 
-    private static async Task<JobSpec> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    private static async Task<(JobSpec Spec, IReadOnlyList<SpecFault> Faults)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (request.ContentLength is 0 or null && request.Headers.TransferEncoding.Count > 0)
         {
@@ -33,7 +34,7 @@ internal sealed class SubmitJobFunction(ControlClient control)
 
         try
         {
-            return await JsonSerializer.DeserializeAsync(request.Body, JobsJson.Default.JobSpec, cancellationToken) ?? throw new JsonException("found null");
+            return JobSpecReader.Read(await JsonNode.ParseAsync(request.Body, null, JobSpecReader.ParseOptions, cancellationToken));
         }
         catch (JsonException exception)
         {

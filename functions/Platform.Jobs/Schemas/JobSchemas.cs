@@ -15,11 +15,27 @@ public static class JobSchemas
         var schema = Of(JobsJson.Default.JobSpec);
         schema.Insert(0, "$schema", "https://json-schema.org/draft/2020-12/schema");
         schema.Insert(1, "title", "A job of the platform");
+        Close(schema);
         return schema;
     }
 
     /// <summary>Schema of any type of the contract.</summary>
     public static JsonObject Of(JsonTypeInfo type) => type.GetJsonSchemaAsNode(Options).AsObject();
+
+    /// <summary>Says that a spec has no other members, so that editors find a mistyped one as <see cref="JobSpecReader"/> does.</summary>
+    private static void Close(JsonObject schema)
+    {
+        if (schema["properties"] is not JsonObject members)
+        {
+            return;
+        }
+
+        schema["additionalProperties"] = false;
+        foreach (var member in members.Select(one => one.Value).OfType<JsonObject>())
+        {
+            Close(member);
+        }
+    }
 
     /// <summary>Adds what the types do not say: the known kinds, and the ranges that the validation checks.</summary>
     private static JsonNode Complete(JsonSchemaExporterContext context, JsonNode schema)

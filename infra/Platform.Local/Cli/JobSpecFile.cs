@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Platform.Jobs;
+using Platform.Jobs.Schemas;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -16,7 +17,8 @@ internal static class JobSpecFile
         try
         {
             var text = File.ReadAllText(file.FullName);
-            return Parse(text, isYaml: file.Extension is ".yaml" or ".yml") ?? throw new PlatformException($"{file} holds null; expected a job spec.");
+            var (spec, faults) = Parse(text, isYaml: file.Extension is ".yaml" or ".yml");
+            return faults.Count == 0 ? spec : throw new PlatformException($"{file} is not a job spec:\n{string.Join('\n', faults.Select(fault => $"  {fault.Path}: {fault.Message}"))}\n`platform jobs schema` prints what one may hold.");
         }
         catch (JsonException error)
         {
@@ -32,17 +34,17 @@ internal static class JobSpecFile
         }
     }
 
-    internal static JobSpec? Parse(string text, bool isYaml)
+    internal static (JobSpec Spec, IReadOnlyList<SpecFault> Faults) Parse(string text, bool isYaml)
     {
         if (!isYaml)
         {
-            return JsonSerializer.Deserialize(text, JobsJson.Default.JobSpec);
+            return JobSpecReader.Read(JsonNode.Parse(text, null, JobSpecReader.ParseOptions));
         }
 
         var stream = new YamlStream();
         stream.Load(new StringReader(text));
         return stream.Documents.Count == 1
-            ? JsonSerializer.Deserialize(ToJson(stream.Documents[0].RootNode), JobsJson.Default.JobSpec)
+            ? JobSpecReader.Read(ToJson(stream.Documents[0].RootNode))
             : throw new JsonException($"the file has {stream.Documents.Count} YAML documents; expected one.");
     }
 

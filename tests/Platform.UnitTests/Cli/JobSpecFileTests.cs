@@ -26,8 +26,8 @@ public sealed class JobSpecFileTests
              "array":{"size":3,"parallelism":2},"retry":{"finalExitCodes":[2,3]}}
             """;
 
-        Assert.Equal(Text(JobSpecFile.Parse(Json, isYaml: false)), Text(JobSpecFile.Parse(Yaml, isYaml: true)));
-        Assert.Empty(JobSpecValidation.Validate(JobSpecFile.Parse(Yaml, isYaml: true)!));
+        Assert.Equal(Text(JobSpecFile.Parse(Json, isYaml: false).Spec), Text(JobSpecFile.Parse(Yaml, isYaml: true).Spec));
+        Assert.Empty(JobSpecValidation.Validate(JobSpecFile.Parse(Yaml, isYaml: true).Spec));
     }
 
     [Theory]
