@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using FASTER.core;
 using Platform.DataPlane.Nvme.Blocks;
 
 namespace Platform.DataPlane.Nvme;
@@ -9,7 +8,7 @@ namespace Platform.DataPlane.Nvme;
 /// <remarks>
 /// <para>A put or delete that has completed survives any crash; those that wait at the same time share a checkpoint. When the space is used up the oldest blocks go first,
 /// so a block that is not there any more is no error: compute it again.</para>
-/// <para>All members may be called from any thread. After a failed write the store serves reads and refuses writes until the tier is opened again.</para>
+/// <para>All members may be called from any thread. When the device fails, the calls that were under way hear of it, and the next one opens the log again as of what is durable.</para>
 /// </remarks>
 public sealed class BlockStore : IAsyncDisposable
 {
@@ -26,19 +25,12 @@ public sealed class BlockStore : IAsyncDisposable
     private const int RecordOverheadBytes = 32;
 
     private readonly BlockStoreOptions _options;
-    private readonly BlockLog _log;
-    private readonly BlockSessions _sessions;
-    private readonly Lock _gate = new();
-    private TaskCompletionSource? _next;
-    private Task _committer = Task.CompletedTask;
-    private bool _committing;
-    private bool _disposed;
+    private readonly BlockLives _lives;
 
-    private BlockStore(BlockStoreOptions options, BlockLog log)
+    private BlockStore(BlockStoreOptions options, BlockLives lives)
     {
         _options = options;
-        _log = log;
-        _sessions = new BlockSessions(log.Store);
+        _lives = lives;
     }
 
     /// <summary>Bytes of its files.</summary>
@@ -72,29 +64,35 @@ public sealed class BlockStore : IAsyncDisposable
     /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/>: it is damaged, and dropped; <see cref="StorageError.Io"/>.</exception>
     public async ValueTask<byte[]?> GetAsync(string key, CancellationToken cancellationToken = default)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
         var name = NameOf(key);
-        var session = await _sessions.RentAsync(cancellationToken);
+        BlockLog log;
         BlockRecord record;
-        Status status;
-        try
+        do
         {
-            // Not cancelled on its way: the session must be at rest when it is returned.
-            (status, record) = (await Read(session, name)).Complete();
+            log = await _lives.EnterAsync(cancellationToken);
+            try
+            {
+                record = await log.ReadAsync(name);
+            }
+            catch (IOException cause)
+            {
+                throw StorageException.From(cause, $"Block '{key}' cannot be read");
+            }
+            finally
+            {
+                _lives.Leave();
+            }
         }
-        finally
-        {
-            _sessions.Return(session);
-        }
+        while (log.Device.Failure is not null && !IsWhole(name, record)); // From a log whose device has failed, records may be missing that were acknowledged.
 
-        if (!status.Found || record.Bytes is null)
+        if (record.Bytes is null)
         {
             return null;
         }
 
-        if (record.Bytes.Length < CrcBytes || BinaryPrimitives.ReadUInt32LittleEndian(record.Bytes) != BlockScan.CrcOf(name, record.Bytes.AsSpan(CrcBytes)))
+        if (!IsWhole(name, record))
         {
-            var (path, offset) = _log.PlaceOf(record.Address);
+            var (path, offset) = log.PlaceOf(record.Address);
             if (_options.Logger is { } logger)
             {
                 NvmeLog.BlockDamaged(logger, key, path, offset);
@@ -111,37 +109,17 @@ public sealed class BlockStore : IAsyncDisposable
     public async ValueTask DeleteAsync(string key, CancellationToken cancellationToken = default) => await ChangeAsync(NameOf(key), null, cancellationToken);
 
     /// <summary>Waits for what is under way and closes the files.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        lock (_gate)
-        {
-            if (_disposed)
-            {
-                return;
-            }
-
-            _disposed = true;
-        }
-
-        await _committer;
-        _sessions.Dispose();
-        _log.Dispose();
-    }
+    public ValueTask DisposeAsync() => _lives.DisposeAsync();
 
     /// <summary>Opens the store of a folder, or makes an empty one.</summary>
     internal static async Task<BlockStore> OpenAsync(BlockStoreOptions options, CancellationToken cancellationToken)
     {
         options = options.Validated();
-        try
-        {
-            // The log is read from end to end, in a blocking way.
-            return new BlockStore(options, await Task.Run(() => BlockLog.Open(options), cancellationToken));
-        }
-        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
-        {
-            throw StorageException.From(cause, $"The block store in '{options.Folder}' cannot be opened");
-        }
+        return new BlockStore(options, await BlockLives.BeginAsync(options, cancellationToken));
     }
+
+    private static bool IsWhole(byte[] name, BlockRecord record) =>
+        record.Bytes is { Length: >= CrcBytes } bytes && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == BlockScan.CrcOf(name, bytes.AsSpan(CrcBytes));
 
     private static byte[] NameOf(string key)
     {
@@ -151,119 +129,35 @@ public sealed class BlockStore : IAsyncDisposable
         return name;
     }
 
-    private static unsafe ValueTask<FasterKV<SpanByte, SpanByte>.ReadAsyncResult<Empty, BlockRecord, Empty>> Read(ClientSession<SpanByte, SpanByte, Empty, BlockRecord, Empty, BlockFunctions> session, byte[] name)
-    {
-        fixed (byte* start = name)
-        {
-            // FASTER copies the key if it has to wait for the disk.
-            var key = SpanByte.FromFixedSpan(new Span<byte>(start, name.Length));
-            var input = default(Empty);
-            return session.ReadAsync(ref key, ref input);
-        }
-    }
-
-    private static unsafe void Write(ClientSession<SpanByte, SpanByte, Empty, BlockRecord, Empty, BlockFunctions> session, byte[] name, byte[]? record)
-    {
-        fixed (byte* nameStart = name)
-        fixed (byte* recordStart = record)
-        {
-            var key = SpanByte.FromFixedSpan(new Span<byte>(nameStart, name.Length));
-            if (record is null)
-            {
-                session.Delete(ref key);
-                return;
-            }
-
-            var value = SpanByte.FromFixedSpan(new Span<byte>(recordStart, record.Length));
-            session.Upsert(ref key, ref value);
-        }
-    }
-
     private async ValueTask ChangeAsync(byte[] name, byte[]? record, CancellationToken cancellationToken)
     {
         var bytes = RecordOverheadBytes + name.Length + (record?.Length ?? 0);
-        while (!_log.TryReserve(bytes))
-        {
-            // A checkpoint gives space back.
-            await StartCommit().WaitAsync(cancellationToken);
-        }
-
-        Task durable;
         try
         {
-            var session = await _sessions.RentAsync(cancellationToken);
-            try
+            bool isWritten;
+            do
             {
-                Write(session, name, record);
-            }
-            finally
-            {
-                _sessions.Return(session);
-            }
-        }
-        finally
-        {
-            _log.EndReservation(bytes);
-        }
-
-        durable = StartCommit();
-        await durable.WaitAsync(cancellationToken);
-    }
-
-    /// <summary>The checkpoint that covers what is in the log by now; sees to it that there is one.</summary>
-    private Task StartCommit()
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_log.Device.Failure is { } failure)
-            {
-                throw Failure(failure);
-            }
-
-            _next ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (!_committing)
-            {
-                _committing = true;
-                _committer = Task.Run(CommitAsync);
-            }
-
-            return _next.Task;
-        }
-    }
-
-    private async Task CommitAsync()
-    {
-        while (true)
-        {
-            TaskCompletionSource batch;
-            lock (_gate)
-            {
-                if (_next is null)
+                Task durable;
+                var log = await _lives.EnterAsync(cancellationToken);
+                try
                 {
-                    _committing = false;
-                    return;
+                    isWritten = log.TryWrite(bytes, name, record);
+
+                    // The checkpoint that covers it; or the one that gives space back.
+                    durable = log.WhenDurable();
+                }
+                finally
+                {
+                    _lives.Leave();
                 }
 
-                batch = _next;
-                _next = null;
+                await durable.WaitAsync(cancellationToken);
             }
-
-            try
-            {
-                _log.ShiftBegin();
-                await _log.CheckpointAsync();
-                batch.SetResult();
-            }
-            catch (Exception cause)
-            {
-                _log.Device.Fail(cause);
-                batch.SetException(Failure(cause));
-                _ = batch.Task.Exception;
-            }
+            while (!isWritten);
+        }
+        catch (IOException cause) when (cause is not StorageException)
+        {
+            throw StorageException.From(cause, $"The block store in '{_options.Folder}' could not make a block durable");
         }
     }
-
-    private StorageException Failure(Exception cause) =>
-        StorageException.From(cause is StorageException ? new IOException(cause.Message, cause) : cause, $"The block store in '{_options.Folder}' takes no more until the tier is opened again");
 }

@@ -46,4 +46,7 @@ internal static partial class NvmeLog
 
     [LoggerMessage(3011, LogLevel.Error, "Block {Key} is damaged: '{Path}', record at offset {Offset}; it is dropped, and computed again when it is asked for")]
     public static partial void BlockDamaged(ILogger logger, string key, string path, long offset);
+
+    [LoggerMessage(3014, LogLevel.Warning, "The device of the block store in {Folder} failed: its log is opened again as of what is durable")]
+    public static partial void BlocksOpenedAgain(ILogger logger, string folder);
 }

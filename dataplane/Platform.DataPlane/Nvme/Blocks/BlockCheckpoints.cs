@@ -24,6 +24,7 @@ internal sealed class BlockCheckpoints : ICheckpointManager
     private readonly DirectFile _file;
     private readonly AlignedMemory _slot = new(SlotBytes);
     private State? _state;
+    private bool _isDurable;
 
     public BlockCheckpoints(string folder, DirectDevice device, State? state)
     {
@@ -78,6 +79,13 @@ internal sealed class BlockCheckpoints : ICheckpointManager
             using (var reader = new StreamReader(new MemoryStream(commitMetadata, writable: false)))
             {
                 info.Initialize(reader);
+            }
+
+            if (!_isDurable)
+            {
+                // What was found at the opening may never have been synced, and the slot before it is about to be written over.
+                _file.Sync();
+                _isDurable = true;
             }
 
             _device.Sync();

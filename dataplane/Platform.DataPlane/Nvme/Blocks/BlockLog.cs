@@ -3,13 +3,19 @@ using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Blocks;
 
-/// <summary>The log of a block store: a FasterKV with its device and checkpoints, opened from what is durable, and how its space is given out and back.</summary>
-/// <remarks>Space comes back from the front: when the log nears its limit its oldest segment goes, and the blocks in it with it, overwritten and deleted ones or not.</remarks>
+/// <summary>One life of a block store's log: a FasterKV with its device and checkpoints, opened from what is durable, and how its space is given out and back.</summary>
+/// <remarks>
+/// <para>Space comes back from the front: when the log nears its limit its oldest segment goes, and the blocks in it with it, overwritten and deleted ones or not.</para>
+/// <para>FASTER never hears that a write failed, since it would wait for that page without end (decisions/0005). <see cref="DirectDevice.Failure"/> is asked wherever something is reported
+/// as durable; after a failure this life makes nothing durable any more.</para>
+/// </remarks>
 internal sealed class BlockLog : IDisposable
 {
     private readonly BlockStoreOptions _options;
     private readonly long _segmentBytes;
     private readonly long _logBytes;
+    private readonly BlockSessions _sessions;
+    private readonly BlockCommits _commits;
     private readonly Lock _gate = new();
     private long _reservedBytes;
     private long _firstSegment;
@@ -27,6 +33,7 @@ internal sealed class BlockLog : IDisposable
             FirstSegment = _firstSegment,
             Area = FaultArea.Blocks,
             Preallocates = true,
+            KeepsFailures = true,
             Logger = options.Logger,
             FaultPoint = options.FaultPoint,
         });
@@ -45,13 +52,15 @@ internal sealed class BlockLog : IDisposable
             RemoveOutdatedCheckpoints = false,
             TryRecoverLatest = false,
         });
+        _sessions = new BlockSessions(Store);
+        _commits = new BlockCommits(this);
     }
-
-    public FasterKV<SpanByte, SpanByte> Store { get; }
 
     public DirectDevice Device { get; }
 
-    public BlockCheckpoints Checkpoints { get; }
+    private FasterKV<SpanByte, SpanByte> Store { get; }
+
+    private BlockCheckpoints Checkpoints { get; }
 
     /// <summary>Opens the log of a folder as of its last checkpoint. One that is damaged, or too large for its limit by now, is dropped: its blocks can be computed again.</summary>
     public static BlockLog Open(BlockStoreOptions options)
@@ -77,6 +86,10 @@ internal sealed class BlockLog : IDisposable
             if (state is not null)
             {
                 log.Store.Recover(default, state.Token);
+                if ((log.Device.Failure ?? log.Device.ReadFailure) is { } failure)
+                {
+                    throw new IOException(failure.Message, failure) { HResult = failure.HResult };
+                }
             }
 
             return log;
@@ -88,9 +101,23 @@ internal sealed class BlockLog : IDisposable
         }
     }
 
-    /// <summary>Takes room for a record.</summary>
+    /// <summary>Gets a record; one without bytes if there is none.</summary>
+    /// <exception cref="IOException">The device failed while it was looked for.</exception>
+    public async ValueTask<BlockRecord> ReadAsync(byte[] name)
+    {
+        var failures = Device.ReadFailures;
+        var record = await _sessions.ReadAsync(name);
+
+        // FASTER sees zeros where a read failed, and finds nothing there.
+        return record.Bytes is null && Device.ReadFailures != failures ? throw new IOException(Device.ReadFailure!.Message, Device.ReadFailure) { HResult = Device.ReadFailure.HResult } : record;
+    }
+
+    /// <summary>Writes a record, in memory.</summary>
+    /// <param name="recordBytes">What it takes of the log.</param>
+    /// <param name="name">Its key.</param>
+    /// <param name="record">Null to delete it.</param>
     /// <returns>False if the next checkpoint must give space back first.</returns>
-    public bool TryReserve(int recordBytes)
+    public bool TryWrite(int recordBytes, byte[] name, byte[]? record)
     {
         // A record that does not fit its page leaves the rest of it empty, which is less than the record.
         var bytes = 2L * recordBytes;
@@ -102,17 +129,31 @@ internal sealed class BlockLog : IDisposable
             }
 
             _reservedBytes += bytes;
-            return true;
         }
+
+        try
+        {
+            _sessions.Write(name, record);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _reservedBytes -= bytes;
+            }
+        }
+
+        return true;
     }
 
-    /// <summary>Ends a reservation: the record is in the log, or will not be.</summary>
-    public void EndReservation(int recordBytes)
+    /// <summary>Completes when all that was written before the call is durable.</summary>
+    public Task WhenDurable() => _commits.WhenDurable();
+
+    /// <summary>Waits for the checkpoint under way, and closes the files. Nobody else works on the log any more.</summary>
+    public async Task EndAsync()
     {
-        lock (_gate)
-        {
-            _reservedBytes -= 2L * recordBytes;
-        }
+        await _commits.EndAsync();
+        Dispose();
     }
 
     /// <summary>Gives up the oldest segments, if the log nears its limit. Takes effect with the next checkpoint.</summary>
@@ -128,17 +169,16 @@ internal sealed class BlockLog : IDisposable
     }
 
     /// <summary>Makes everything in the log durable.</summary>
-    /// <exception cref="Exception">It is not, and this log takes nothing more.</exception>
+    /// <exception cref="Exception">It is not, and this life takes nothing more.</exception>
     public async Task CheckpointAsync()
     {
-        var checkpoint = Store.TakeHybridLogCheckpointAsync(CheckpointType.FoldOver).AsTask();
-        await Task.WhenAny(checkpoint, Device.Failed);
+        var isTaken = Device.Failure is null && (await Store.TakeHybridLogCheckpointAsync(CheckpointType.FoldOver)).success;
         if (Device.Failure is { } failure)
         {
             throw failure;
         }
 
-        if (!(await checkpoint).success)
+        if (!isTaken)
         {
             throw new StorageException(StorageError.Io, $"The block store in '{_options.Folder}' could not take a checkpoint.");
         }
@@ -156,6 +196,7 @@ internal sealed class BlockLog : IDisposable
 
     public void Dispose()
     {
+        _sessions.Dispose();
         Store.Dispose();
         Checkpoints.Dispose();
         Device.Dispose();

@@ -1,27 +1,43 @@
 using System.Collections.Concurrent;
 using FASTER.core;
+using Session = FASTER.core.ClientSession<FASTER.core.SpanByte, FASTER.core.SpanByte, FASTER.core.Empty, Platform.DataPlane.Nvme.Blocks.BlockRecord, FASTER.core.Empty, Platform.DataPlane.Nvme.Blocks.BlockFunctions>;
 
 namespace Platform.DataPlane.Nvme.Blocks;
 
-/// <summary>FASTER's sessions, each of which serves one operation at a time; a bounded number, so that the checkpoint record, which lists them, is bounded.</summary>
+/// <summary>FASTER's sessions, each of which serves one operation at a time, and what is done with them. There are as many as there were operations at the same time.</summary>
 internal sealed class BlockSessions(FasterKV<SpanByte, SpanByte> store) : IDisposable
 {
-    private const int Most = 64;
-
-    private readonly ConcurrentQueue<ClientSession<SpanByte, SpanByte, Empty, BlockRecord, Empty, BlockFunctions>> _idle = new();
-    private readonly SemaphoreSlim _available = new(Most);
+    private readonly ConcurrentQueue<Session> _idle = new();
     private readonly BlockFunctions _functions = new();
 
-    public async ValueTask<ClientSession<SpanByte, SpanByte, Empty, BlockRecord, Empty, BlockFunctions>> RentAsync(CancellationToken cancellationToken)
+    /// <summary>Gets a record; one without bytes if there is none.</summary>
+    public async ValueTask<BlockRecord> ReadAsync(byte[] name)
     {
-        await _available.WaitAsync(cancellationToken);
-        return _idle.TryDequeue(out var session) ? session : store.For(_functions).NewSession<BlockFunctions>();
+        var session = Rent();
+        try
+        {
+            // Not cancelled on its way: the session must be at rest when it is returned.
+            var (status, record) = (await Read(session, name)).Complete();
+            return status.Found ? record : default;
+        }
+        finally
+        {
+            _idle.Enqueue(session);
+        }
     }
 
-    public void Return(ClientSession<SpanByte, SpanByte, Empty, BlockRecord, Empty, BlockFunctions> session)
+    /// <summary>Writes a record; deletes it if it is null.</summary>
+    public void Write(byte[] name, byte[]? record)
     {
-        _idle.Enqueue(session);
-        _available.Release();
+        var session = Rent();
+        try
+        {
+            Write(session, name, record);
+        }
+        finally
+        {
+            _idle.Enqueue(session);
+        }
     }
 
     public void Dispose()
@@ -31,4 +47,34 @@ internal sealed class BlockSessions(FasterKV<SpanByte, SpanByte> store) : IDispo
             session.Dispose();
         }
     }
+
+    private static unsafe ValueTask<FasterKV<SpanByte, SpanByte>.ReadAsyncResult<Empty, BlockRecord, Empty>> Read(Session session, byte[] name)
+    {
+        fixed (byte* start = name)
+        {
+            // FASTER copies the key if it has to wait for the disk.
+            var key = SpanByte.FromFixedSpan(new Span<byte>(start, name.Length));
+            var input = default(Empty);
+            return session.ReadAsync(ref key, ref input);
+        }
+    }
+
+    private static unsafe void Write(Session session, byte[] name, byte[]? record)
+    {
+        fixed (byte* nameStart = name)
+        fixed (byte* recordStart = record)
+        {
+            var key = SpanByte.FromFixedSpan(new Span<byte>(nameStart, name.Length));
+            if (record is null)
+            {
+                session.Delete(ref key);
+                return;
+            }
+
+            var value = SpanByte.FromFixedSpan(new Span<byte>(recordStart, record.Length));
+            session.Upsert(ref key, ref value);
+        }
+    }
+
+    private Session Rent() => _idle.TryDequeue(out var session) ? session : store.For(_functions).NewSession<BlockFunctions>();
 }

@@ -8,15 +8,16 @@ namespace Platform.DataPlane.Nvme.Io;
 /// <para>Positional reads and writes from any number of threads. A completed write is on the device, not yet durable; <see cref="Sync"/> makes all segments durable,
 /// and <see cref="DirectFile.SyncAsync"/> one bulk file. Whoever reports something as durable syncs first: for FASTER's logs that is <c>CommitRecord</c>, once per group commit.</para>
 /// <para>Where the file system refuses direct I/O, or wants more than 4096 bytes of alignment, files are buffered instead; that is said once in the log and shows in <see cref="IsDirect"/>.</para>
-/// <para>FASTER gets a failure as its error number; the first one is kept whole in <see cref="Failure"/>.</para>
+/// <para>FASTER gets a failure as its error number, or not at all (<see cref="DirectDeviceOptions.KeepsFailures"/>); it is kept whole in <see cref="Failure"/> or <see cref="ReadFailure"/>.</para>
 /// </remarks>
 internal sealed class DirectDevice : StorageDeviceBase
 {
     private readonly DirectDeviceOptions _options;
     private readonly SegmentFiles _segments;
     private readonly IoThreads _threads = new();
-    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Exception? _failure;
+    private volatile Exception? _readFailure;
+    private long _readFailures;
     private int _saidBuffered;
     private long _bytesRead;
     private long _bytesWritten;
@@ -48,11 +49,14 @@ internal sealed class DirectDevice : StorageDeviceBase
     /// <summary>Bytes that the segments' files take.</summary>
     public long SegmentFileBytes => _segments.LengthBytes;
 
-    /// <summary>The first failure of a segment, if there was one.</summary>
+    /// <summary>The first failure to write to a segment or to make it durable, if there was one.</summary>
     public Exception? Failure => _failure;
 
-    /// <summary>Completes with the first failure: FasterKV waits without end for a page that could not be written.</summary>
-    public Task Failed => _failed.Task;
+    /// <summary>The last failure to read a segment, if there was one.</summary>
+    public Exception? ReadFailure => _readFailure;
+
+    /// <summary>How often reading a segment has failed.</summary>
+    public long ReadFailures => Interlocked.Read(ref _readFailures);
 
     /// <summary>False if its requests go to threads. Those of devices with fault points do, since a test may hold them up there.</summary>
     public bool UsesRing => !_options.WaitsOnThreads && _options.FaultPoint is null;
@@ -75,11 +79,7 @@ internal sealed class DirectDevice : StorageDeviceBase
     }
 
     /// <summary>Keeps the first failure, for whoever asks why FASTER got an error number.</summary>
-    public void Fail(Exception cause)
-    {
-        _failure ??= cause;
-        _failed.TrySetResult();
-    }
+    public void Fail(Exception cause) => Interlocked.CompareExchange(ref _failure, cause, null);
 
     /// <summary>Makes every completed write to segments durable, with one flush per touched file.</summary>
     /// <exception cref="IOException">The device refused.</exception>
@@ -101,6 +101,29 @@ internal sealed class DirectDevice : StorageDeviceBase
     {
         _segments.Dispose();
         _threads.Dispose();
+    }
+
+    /// <summary>Tells FASTER how a request ended. What lies beyond the end of the file reads as zeros: it was never written.</summary>
+    internal unsafe void Tell(bool isWrite, nint memory, int lengthBytes, int doneBytes, Exception? failure, DeviceIOCompletionCallback callback, object context)
+    {
+        // Kept first: whoever goes on because of the callback can ask.
+        if (failure is not null && isWrite)
+        {
+            Fail(failure);
+        }
+        else if (failure is not null)
+        {
+            _readFailure = failure;
+            Interlocked.Increment(ref _readFailures);
+        }
+
+        if (!isWrite)
+        {
+            new Span<byte>((void*)memory, lengthBytes)[(failure is null ? doneBytes : 0)..].Clear();
+        }
+
+        var isSaid = failure is not null && !_options.KeepsFailures;
+        callback(isSaid ? ErrorNumberOf(failure!) : 0, isSaid ? 0 : (uint)lengthBytes, context);
     }
 
     internal void Fault(string point) => _options.FaultPoint?.Invoke(point);
@@ -139,13 +162,14 @@ internal sealed class DirectDevice : StorageDeviceBase
         }
         catch (Exception cause) when (cause is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {
-            if (isWrite)
-            {
-                Fail(cause);
-            }
-
             // Not from within FASTER's call, and not on the thread pool: see IoRequest.Perform.
-            _ = _threads.RunAsync(() => callback((uint)(cause.HResult is > 0 and < 4096 ? cause.HResult : 5), 0, context));
+            _ = _threads.RunAsync(() => Tell(isWrite, memory, (int)lengthBytes, 0, cause, callback, context));
         }
+    }
+
+    private static uint ErrorNumberOf(Exception failure)
+    {
+        const int InputOutputError = 5;
+        return failure.HResult is > 0 and < 4096 ? (uint)failure.HResult : InputOutputError;
     }
 }

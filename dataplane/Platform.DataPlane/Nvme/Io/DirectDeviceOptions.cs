@@ -26,6 +26,12 @@ internal sealed record DirectDeviceOptions
     /// <summary>Reads and writes wait on the device's threads, not in the kernel's queue: a write that is synced right after it needs one hand-over between threads less.</summary>
     public bool WaitsOnThreads { get; init; }
 
+    /// <summary>
+    /// Keeps failures from FASTER: to it a failed write is done, and a failed read gives zeros. For a FasterKV, which would wait without end for a page that could not be written, and takes what is
+    /// in the buffer of a failed read for a record. Its owner asks <see cref="DirectDevice.Failure"/> and <see cref="DirectDevice.ReadFailures"/> instead.
+    /// </summary>
+    public bool KeepsFailures { get; init; }
+
     /// <summary>Goes through the page cache as if the file system had refused direct I/O.</summary>
     public bool IsBuffered { get; init; }
 

@@ -53,7 +53,7 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         return new ValueTask<int>(request, token);
     }
 
-    /// <summary>Starts a read or write of FASTER's. What lies beyond the end of the file reads as zeros: it was never written.</summary>
+    /// <summary>Starts a read or write of FASTER's; <see cref="DirectDevice.Tell"/> ends it.</summary>
     public static void Start(DirectFile file, bool isWrite, nint memory, int lengthBytes, long offset, DeviceIOCompletionCallback callback, object context)
     {
         var request = Rent();
@@ -181,20 +181,9 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
             return;
         }
 
-        var length = _lengthBytes;
-        if (failure is null && !_isWrite)
-        {
-            new Span<byte>(_memory + done, length - done).Clear();
-        }
-
-        if (failure is not null && _isWrite)
-        {
-            file.Device.Fail(failure);
-        }
-
+        var (isWrite, memory, length) = (_isWrite, (nint)_memory, _lengthBytes);
         Return();
-
-        callback(failure is null ? 0 : (uint)(failure.HResult is > 0 and < 4096 ? failure.HResult : InputOutputError), failure is null ? (uint)length : 0, context);
+        file.Device.Tell(isWrite, memory, length, done, failure, callback, context!);
     }
 
     int IValueTaskSource<int>.GetResult(short token)
