@@ -160,8 +160,15 @@ public sealed class NvmeTier : IAsyncDisposable
         ObjectKey.ThrowIfInvalid(key);
         ArgumentNullException.ThrowIfNull(content);
         ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
-        await _onlyCopies.PutAsync(key, tierClass, content, lengthBytes, cancellationToken);
-        _uploader?.Wake();
+        try
+        {
+            await _onlyCopies.PutAsync(key, tierClass, content, lengthBytes, cancellationToken);
+        }
+        finally
+        {
+            // If it failed, the blob that it was to replace is still to be uploaded.
+            _uploader?.Wake();
+        }
     }
 
     /// <summary>Starts to copy only copies to object storage, those of earlier runs included, one after the other, until the tier is disposed. A copy that fails is tried again with growing pauses, and a large one goes on where it broke off, after a restart too.</summary>
@@ -213,12 +220,12 @@ public sealed class NvmeTier : IAsyncDisposable
             }
 
             await _removal.RemoveAsync(blob, RemovalCause.Request("it was removed on request"));
-            _uploader?.Wake();
             return true;
         }
         finally
         {
             _residents.Turn.Release();
+            _uploader?.Wake();
         }
     }
 

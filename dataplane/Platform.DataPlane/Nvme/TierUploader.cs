@@ -37,7 +37,8 @@ internal sealed class TierUploader : IAsyncDisposable
         await _stop.CancelAsync();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
-        _wake.Dispose();
+
+        // Not _wake: a put that ends with the tier may still say that there is something to do.
     }
 
     private async Task RunAsync()

@@ -31,6 +31,9 @@ internal sealed class BlobRecorder : IDisposable
     /// <summary>Completes when the blob is whole and its record says so.</summary>
     public Task Sealed => _sealed.Task;
 
+    /// <summary>True while the blob is being removed or replaced: nothing about it is noted any more, unless that fails.</summary>
+    public bool IsClosed => _closed;
+
     private bool NeedsSeal => _blob.Chunks.IsWhole && _blob.Record.Crcs is null;
 
     private bool IsDue => _blob.Chunks.IsWhole || _blob.Chunks.OnTheirWay == 0 || (long)_unrecorded.Count * _blob.Layout.ChunkBytes >= RecordBytes;

@@ -57,7 +57,8 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
     {
         lock (residents.Gate)
         {
-            blob = residents.IsClosed ? null : residents.OnlyCopies().Except(residents.Writing).MinBy(copy => copy.Record.Id);
+            // One that is about to go is left alone: nothing about its upload could be noted, so that every try would begin where the last one did.
+            blob = residents.IsClosed ? null : residents.OnlyCopies().Except(residents.Writing).Where(copy => !copy.Recorder.IsClosed).MinBy(copy => copy.Record.Id);
             return blob is null ? null : leases.Grant(blob, null);
         }
     }

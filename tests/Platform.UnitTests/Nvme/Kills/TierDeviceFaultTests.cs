@@ -49,9 +49,9 @@ public sealed class TierDeviceFaultTests : IDisposable
         var lines = new ConcurrentQueue<string>();
         var faults = new ConcurrentQueue<StorageException>();
         var time = new ImpatientTime();
-        var model = new TierModel(folder, blocks: false);
+        var model = new TierModel(folder);
         var opened = false;
-        await using (var tier = await TierWorkload.OpenAsync(folder, at => Fail(opened && at == point && Interlocked.Decrement(ref left) == 0, fault), time, blocks: false))
+        await using (var tier = await TierWorkload.OpenAsync(folder, at => Fail(opened && at == point && Interlocked.Decrement(ref left) == 0, fault), time))
         {
             opened = true;
             await new TierWorkload(tier, folder, new Random(seed), lines.Enqueue, faults.Enqueue).RunAsync(0);
@@ -113,7 +113,7 @@ public sealed class TierDeviceFaultTests : IDisposable
     {
         var passed = new ConcurrentDictionary<string, byte>(StringComparer.Ordinal);
         var folder = _folder["points"];
-        await using var tier = await TierWorkload.OpenAsync(folder, point => passed.TryAdd(point, 0), blocks: false);
+        await using var tier = await TierWorkload.OpenAsync(folder, point => passed.TryAdd(point, 0));
         await new TierWorkload(tier, folder, new Random(1), _ => { }).RunAsync(0);
         return [.. passed.Keys.Order(StringComparer.Ordinal)];
     }
