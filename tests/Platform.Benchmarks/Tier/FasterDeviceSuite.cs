@@ -17,7 +17,7 @@ internal static partial class FasterDeviceSuite
         using var memory = new AlignedMemory(Depth * BlockBytes);
         var folder = Directory.CreateDirectory(Path.Combine(run.Folder, "device")).FullName;
         var written = await TierRun.AlternateAsync(
-            run.Pairs,
+            run.WritePairs,
             () =>
             {
                 File.Delete(Path.Combine(folder, "ours.0"));
