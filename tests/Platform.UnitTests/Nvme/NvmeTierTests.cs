@@ -391,7 +391,7 @@ public sealed class NvmeTierTests : IDisposable
         RandomAccess.Write(file, one, offset);
     }
 
-    private static async Task<byte[]> ReadAll(BlobLease lease)
+    internal static async Task<byte[]> ReadAll(BlobLease lease)
     {
         var bytes = new byte[lease.LengthBytes];
         await lease.ReadAsync(0, bytes, Token);
