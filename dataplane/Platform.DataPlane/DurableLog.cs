@@ -17,8 +17,8 @@ public sealed class DurableLog : IAsyncDisposable
     private readonly Lock _gate = new();
     private LogIncarnation _log;
     private long _writtenBefore;
-    private Batch? _next;
-    private Batch? _underWay;
+    private LogBatch? _next;
+    private LogBatch? _underWay;
     private TaskCompletionSource? _committing;
     private bool _disposed;
 
@@ -93,7 +93,7 @@ public sealed class DurableLog : IAsyncDisposable
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async ValueTask TruncateUntilAsync(long address, CancellationToken cancellationToken = default)
     {
-        Batch batch;
+        LogBatch batch;
         bool begins;
         lock (_gate)
         {
@@ -172,7 +172,7 @@ public sealed class DurableLog : IAsyncDisposable
         }
 
         long address;
-        Batch batch;
+        LogBatch batch;
         bool begins;
         lock (_gate)
         {
@@ -209,9 +209,9 @@ public sealed class DurableLog : IAsyncDisposable
     }
 
     /// <summary>The batch that the next commit completes, and whether the caller has to begin committing once it has left the gate. Under the gate.</summary>
-    private (Batch Batch, bool Begins) NextBatch()
+    private (LogBatch Batch, bool Begins) NextBatch()
     {
-        _next ??= new Batch();
+        _next ??= new LogBatch();
         if (_committing is not null)
         {
             return (_next, false);
@@ -246,7 +246,7 @@ public sealed class DurableLog : IAsyncDisposable
     {
         while (true)
         {
-            Batch batch;
+            LogBatch batch;
             LogIncarnation log;
             ValueTask commit = default;
             Exception? failure = null;
@@ -303,9 +303,9 @@ public sealed class DurableLog : IAsyncDisposable
     }
 
     /// <summary>Ends the committer: fails the batch that it had, and the next, which went into the same dead incarnation.</summary>
-    private void FailAll(Batch batch, StorageException failure)
+    private void FailAll(LogBatch batch, StorageException failure)
     {
-        Batch? next;
+        LogBatch? next;
         lock (_gate)
         {
             next = _next;
@@ -325,53 +325,4 @@ public sealed class DurableLog : IAsyncDisposable
     }
 
     private StorageException Failure(Exception cause) => StorageException.From(cause, $"The log in '{_options.Folder}' cannot commit");
-
-    /// <summary>What one commit completes.</summary>
-    private sealed class Batch
-    {
-        private readonly Lock _completion = new();
-
-        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public List<(long Address, Action<long> Apply)> OnDurable { get; } = [];
-
-        public long Until { get; set; }
-
-        /// <summary>True if a truncation goes with it, which is done when its files are deleted.</summary>
-        public bool IsTruncation { get; set; }
-
-        /// <summary>Applies, then tells those who wait. Does nothing the second time.</summary>
-        public void Complete()
-        {
-            lock (_completion)
-            {
-                if (Done.Task.IsCompleted)
-                {
-                    return;
-                }
-
-                try
-                {
-                    foreach (var (address, apply) in OnDurable)
-                    {
-                        apply(address);
-                    }
-
-                    Done.SetResult();
-                }
-                catch (Exception cause)
-                {
-                    Done.SetException(cause);
-                }
-            }
-        }
-
-        public void Fail(StorageException failure)
-        {
-            Done.TrySetException(failure);
-
-            // A truncation without a waiter has nobody to look at the failure; the next append meets it.
-            _ = Done.Task.Exception;
-        }
-    }
 }
