@@ -1,40 +1,25 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Platform.Jobs;
+using Platform.UnitTests;
 
 namespace Platform.SystemTests;
 
 /// <summary>A disk without room under the whole state folder: clear refusals, nothing acknowledged lost, and all well again once there is room.</summary>
-public sealed class FullDiskTests : IAsyncDisposable
+public sealed class FullDiskTests
 {
-    private readonly string _mount = Directory.CreateTempSubdirectory("full-disk-").FullName;
-    private bool _mounted;
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_mounted)
-        {
-            await RunAsync("umount", "-l", _mount);
-        }
-
-        Directory.Delete(_mount, recursive: true);
-    }
-
     [Fact]
     public async Task FullDisk_RefusesClearlyAndLosesNothingAcknowledged()
     {
         var cancellationToken = TestContext.Current.CancellationToken;
-        _mounted = await RunAsync("mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", _mount);
-        Assert.SkipUnless(_mounted, "a small file system cannot be mounted here (needs root on Linux)");
-        var home = Path.Combine(_mount, "home");
+        using var disk = SmallDisk.MountOrSkip(192);
+        var home = disk["home"];
         await using var up = await PlatformProcess.UpAsync(home, cancellationToken);
         using var http = new HttpClient { BaseAddress = PlatformProcess.UrlOf(home) };
         await using var push = await PlatformProcess.RunAsync(cancellationToken, "models", "push", RunningPlatform.DemoModel, "--name", "demo", "--home", home);
         Assert.True(push.ExitCode == 0, push.Everything());
         await SubmitUntilAcceptedAsync(http, "before", cancellationToken);
 
-        var ballast = Path.Combine(_mount, "ballast");
-        Fill(ballast);
+        var ballast = disk.Fill();
         await using var pushFull = await PlatformProcess.RunAsync(cancellationToken, "models", "push", RunningPlatform.DemoModel, "--name", "another", "--home", home);
         Assert.Equal(1, pushFull.ExitCode);
         Assert.Contains("space", pushFull.Everything(), StringComparison.OrdinalIgnoreCase);
@@ -76,37 +61,4 @@ public sealed class FullDiskTests : IAsyncDisposable
 
     private static Task SubmitUntilAcceptedAsync(HttpClient http, string id, CancellationToken cancellationToken) =>
         RunningPlatform.UntilAsync(async () => (await SubmitAsync(http, id, cancellationToken)).Status == 202, $"job {id} to be accepted", cancellationToken);
-
-    private static void Fill(string path)
-    {
-        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        for (var block = 1 << 20; block >= 512; block /= 2)
-        {
-            try
-            {
-                while (true)
-                {
-                    file.Write(new byte[block]);
-                }
-            }
-            catch (IOException)
-            {
-                // No room for a block of this size; try a smaller one.
-            }
-        }
-    }
-
-    private static async Task<bool> RunAsync(string program, params string[] arguments)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
-            await process.WaitForExitAsync();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
-    }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Platform.DataPlane;
 using Platform.DataPlane.Nvme;
@@ -7,35 +6,21 @@ using Platform.DataPlane.Tiering;
 namespace Platform.UnitTests.Nvme;
 
 /// <summary>A tier on a file system that is really full, though its own limit would leave room.</summary>
-public sealed class NvmeTierFullDiskTests : IDisposable
+public sealed class NvmeTierFullDiskTests
 {
     private const int MiB = 1 << 20;
-    private readonly TempFolder _folder = new();
-    private bool _isMounted;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
-
-    public void Dispose()
-    {
-        if (_isMounted)
-        {
-            Run("umount", "-l", _folder.Path);
-        }
-
-        _folder.Dispose();
-    }
 
     [Fact]
     public async Task Put_DiskFull_IsRefusedByName_KeepsWhatIsThere_AndWorksOnceThereIsRoom()
     {
-        _isMounted = Run("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", _folder.Path);
-        Assert.SkipUnless(_isMounted, "a small file system cannot be mounted here (needs root on Linux)");
+        using var disk = SmallDisk.MountOrSkip(48);
         var (kept, refused) = (Pattern.Bytes((5 * MiB) + 17, 1), Pattern.Bytes(6 * MiB, 2));
-        var ballast = _folder["ballast"];
-        await using (var tier = await Open())
+        await using (var tier = await Open(disk))
         {
             await Put(tier, "kept", kept);
-            Fill(ballast);
+            var ballast = disk.Fill();
 
             var error = await Assert.ThrowsAsync<StorageException>(() => Put(tier, "refused", refused));
 
@@ -46,11 +31,11 @@ public sealed class NvmeTierFullDiskTests : IDisposable
             await Put(tier, "after", refused);
         }
 
-        await using var again = await Open();
+        await using var again = await Open(disk);
         Assert.Equal(kept, await Read(again, "kept"));
         Assert.Equal(refused, await Read(again, "after"));
         Assert.Equal(["after", "kept"], (await again.ListAsync(Token)).Select(blob => blob.Key).Order());
-        Assert.Equal(2, Directory.GetFiles(_folder["tier"], "*.blob", SearchOption.AllDirectories).Length);
+        Assert.Equal(2, Directory.GetFiles(disk["tier"], "*.blob", SearchOption.AllDirectories).Length);
     }
 
     private static Task Put(NvmeTier tier, string key, byte[] bytes) => tier.PutAsync(key, TierClass.Checkpoints, new MemoryStream(bytes), bytes.Length, Token);
@@ -61,36 +46,5 @@ public sealed class NvmeTierFullDiskTests : IDisposable
         return await NvmeTierTests.ReadAll(lease);
     }
 
-    private static void Fill(string path)
-    {
-        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        var block = new byte[4096];
-        try
-        {
-            while (true)
-            {
-                file.Write(block);
-            }
-        }
-        catch (IOException)
-        {
-            // That was the last free block.
-        }
-    }
-
-    private static bool Run(string command, params string[] arguments)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
-    }
-
-    private Task<NvmeTier> Open() => NvmeTier.OpenAsync(new NvmeTierOptions { Folder = _folder["tier"], ChunkBytes = MiB, LimitBytes = 256 * MiB }, NullLogger.Instance, Token);
+    private static Task<NvmeTier> Open(SmallDisk disk) => NvmeTier.OpenAsync(new NvmeTierOptions { Folder = disk["tier"], ChunkBytes = MiB, LimitBytes = 256 * MiB }, NullLogger.Instance, Token);
 }
