@@ -87,6 +87,21 @@ public sealed class DurableLogTests : IDisposable
     }
 
     [Fact]
+    public async Task Read_RightAfterAnAppend_GivesIt()
+    {
+        await using var log = await Open();
+        for (var i = 0; i < 1000; i++)
+        {
+            // Without a pause: FASTER may not have come round to showing the entry.
+            var address = await log.AppendAsync(BitConverter.GetBytes(i), Token);
+            using var reader = log.OpenReader(address);
+
+            Assert.True(reader.TryRead(out var found, out var entry));
+            Assert.Equal((address, i), (found, BitConverter.ToInt32(entry)));
+        }
+    }
+
+    [Fact]
     public async Task TruncateUntil_GivesFilesBack_AndKeepsTheRest()
     {
         var options = Options() with { PageBytes = 4096, SegmentBytes = 16384 };

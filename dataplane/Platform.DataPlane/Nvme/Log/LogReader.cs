@@ -8,6 +8,7 @@ namespace Platform.DataPlane.Nvme.Log;
 internal sealed class LogReader : IDisposable
 {
     private readonly LogIncarnation _log;
+    private readonly FasterLog _faster;
     private readonly FasterLogScanIterator _records;
     private readonly MemoryStream _pieces = new();
     private long _until;
@@ -18,6 +19,7 @@ internal sealed class LogReader : IDisposable
     public LogReader(LogIncarnation log, FasterLog faster, long from, long until)
     {
         _log = log;
+        _faster = faster;
         _expected = Math.Max(from, faster.BeginAddress);
         _until = until;
         _records = faster.Scan(_expected, long.MaxValue, scanBufferingMode: ScanBufferingMode.SinglePageBuffering, recover: false);
@@ -77,6 +79,7 @@ internal sealed class LogReader : IDisposable
     private bool NextRecord(out long at, out byte[] record)
     {
         long next;
+        AwaitFaster();
         try
         {
             if (!_records.GetNext(out record, out var length, out at, out next))
@@ -117,6 +120,16 @@ internal sealed class LogReader : IDisposable
         _first = false;
         _expected = next;
         return true;
+    }
+
+    /// <summary>Waits until FASTER shows what is durable: who appended is told by the thread that made it so, an instant before FASTER raises the address up to which it lets readers.</summary>
+    /// <remarks>Behind a commit that has succeeded nothing holds FASTER up, so the wait is a few instructions of another thread; a log whose device failed meanwhile is not waited for.</remarks>
+    private void AwaitFaster()
+    {
+        if (_faster.CommittedUntilAddress < _until)
+        {
+            SpinWait.SpinUntil(() => _faster.CommittedUntilAddress >= _until || _log.Fault is not null);
+        }
     }
 
     /// <summary>The rest of a page that is too short for the record that came next is skipped.</summary>
