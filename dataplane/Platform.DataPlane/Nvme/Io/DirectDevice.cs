@@ -162,7 +162,7 @@ internal sealed class DirectDevice : StorageDeviceBase
         }
         catch (Exception cause) when (cause is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {
-            // Not from within FASTER's call, and not on the thread pool: see IoRequest.Perform.
+            // Not from within FASTER's call, and not on the thread pool: see IoRequest.End.
             _ = _threads.RunAsync(() => Tell(isWrite, memory, (int)lengthBytes, 0, cause, callback, context));
         }
     }

@@ -9,7 +9,7 @@ namespace Platform.DataPlane.Nvme.Io;
 /// <summary>One read or write on its way. Pooled: a request in steady state allocates nothing.</summary>
 /// <remarks>
 /// It goes into the <see cref="AioRing"/>, or to one of the device's threads where the ring cannot serve it. It completes as a <see cref="ValueTask{T}"/> on the thread pool
-/// for our own readers and writers; FASTER's callback runs on a thread of the device. What the kernel did in part is gone on with.
+/// for our own readers and writers; FASTER's callback runs on the thread that learns of the completion: the ring's, or the device's. What the kernel did in part is gone on with.
 /// </remarks>
 internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkItem
 {
@@ -31,7 +31,6 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
     private int _doneBytes;
     private long _offset;
     private bool _isWrite;
-    private bool _isDone;
     private int _error;
     private Exception? _failure;
     private DeviceIOCompletionCallback? _callback;
@@ -87,33 +86,14 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
             return;
         }
 
-        _isDone = true;
-        if (_callback is null || !_file.Device.Threads.TryPerform(this))
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        }
+        End();
     }
 
-    /// <summary>Does it on the calling thread, which waits for the disk; or only tells FASTER that it is done.</summary>
-    /// <remarks>
-    /// FASTER may spin in an append until a page is written, while others queue for the same lock on every thread of the pool. A completion that waited for the pool as well
-    /// would come only after the pool had grown beyond them, half a second per thread.
-    /// </remarks>
+    /// <summary>Does it on the calling thread, which waits for the disk.</summary>
     public void Perform()
     {
-        if (!_isDone)
-        {
-            Move();
-        }
-
-        if (_callback is null)
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        }
-        else
-        {
-            Finish();
-        }
+        Move();
+        End();
     }
 
     void IThreadPoolWorkItem.Execute() => Finish();
@@ -157,6 +137,23 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         {
             RandomAccess.Write(_file.Handle, new ReadOnlySpan<byte>(_memory, Math.Min(partial.Bytes, _lengthBytes)), _offset);
             throw;
+        }
+    }
+
+    /// <summary>Our own readers and writers go on in the thread pool. FASTER's callbacks run here: they take note, wake somebody or start the next request.</summary>
+    /// <remarks>
+    /// That takes less than waking another thread would. And FASTER may spin in an append until a page is written, while others queue for the same lock on every thread of the pool:
+    /// a completion that waited for the pool as well would come only after the pool had grown beyond them, half a second per thread.
+    /// </remarks>
+    private void End()
+    {
+        if (_callback is null)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+        else
+        {
+            Finish();
         }
     }
 
@@ -232,7 +229,6 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
         _offset = offset;
         _doneBytes = 0;
         _error = 0;
-        _isDone = false;
         _failure = null;
         try
         {

@@ -17,9 +17,6 @@ internal sealed class IoThreads : IDisposable
     /// <exception cref="ObjectDisposedException">The device is closed.</exception>
     public void Perform(IoRequest request) => ObjectDisposedException.ThrowIf(!TryAdd(request), this);
 
-    /// <summary>Has a request performed; false if the device is closed.</summary>
-    public bool TryPerform(IoRequest request) => TryAdd(request);
-
     /// <summary>Runs <paramref name="work"/> on one of the threads. What it throws comes out of the task.</summary>
     public Task RunAsync(Action work)
     {
