@@ -29,7 +29,7 @@ public sealed unsafe class AlignedMemory : IDisposable
     internal AlignedMemory(nint start, long lengthBytes, Action free)
     {
         LengthBytes = lengthBytes;
-        _block = new Block(start, lengthBytes, free);
+        _block = new Block(start, free);
     }
 
     /// <summary>Usable length.</summary>
@@ -55,31 +55,27 @@ public sealed unsafe class AlignedMemory : IDisposable
     public void Dispose() => _block.Dispose();
 
     /// <summary>The allocation; freed by the runtime if nobody disposes it.</summary>
+    /// <remarks>The garbage collector is not told how large it is: told, it made a full collection in every load of a model, although whoever owns the memory disposes it.</remarks>
     private sealed class Block : SafeHandle
     {
-        private readonly long _lengthBytes;
         private readonly Action? _free;
 
-        public Block(nint start, long lengthBytes, Action free)
+        public Block(nint start, Action free)
             : base(0, ownsHandle: true)
         {
-            (_lengthBytes, _free) = (lengthBytes, free);
+            _free = free;
             SetHandle(start);
-            GC.AddMemoryPressure(lengthBytes);
         }
 
         public Block(long lengthBytes)
             : base(0, ownsHandle: true)
         {
-            _lengthBytes = lengthBytes;
             var isLarge = lengthBytes >= HugePages.PageBytes;
             SetHandle((nint)NativeMemory.AlignedAlloc((nuint)lengthBytes, (nuint)(isLarge ? HugePages.PageBytes : AlignmentBytes)));
             if (isLarge)
             {
                 HugePages.Advise(handle, lengthBytes);
             }
-
-            GC.AddMemoryPressure(lengthBytes);
         }
 
         public override bool IsInvalid => handle == 0;
@@ -97,7 +93,6 @@ public sealed unsafe class AlignedMemory : IDisposable
                 _free();
             }
 
-            GC.RemoveMemoryPressure(_lengthBytes);
             return true;
         }
     }
