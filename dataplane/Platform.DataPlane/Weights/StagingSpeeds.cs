@@ -1,6 +1,6 @@
 namespace Platform.DataPlane.Weights;
 
-/// <summary>What recent loads took from each place: a part that every load pays before its first chunk moves, and seconds per byte after that.</summary>
+/// <summary>What recent loads took from each place: a part that every load pays whatever its size, and seconds per byte.</summary>
 /// <remarks>
 /// Thread-safe. A load is credited to the place that most of its bytes came from, since the stages overlap and the slower one sets the pace. Of the last few loads the median counts, not a mean:
 /// the first load of a process, or one beside a busy neighbour, takes several times as long and says nothing about the next.
@@ -24,15 +24,15 @@ internal sealed class StagingSpeeds
         {
             if (report.ObjectStoreBytes * 2 > report.TotalBytes)
             {
-                _objectStore.Learn(report.Opened, duration, report.ObjectStoreBytes);
+                _objectStore.Learn(report.ObjectStoreBytes, duration);
             }
             else if (report.NvmeBytes > 0)
             {
-                _nvme.Learn(report.Opened, duration, report.NvmeBytes);
+                _nvme.Learn(report.NvmeBytes, duration);
             }
             else if (report.HostBytes > 0)
             {
-                _host.Learn(report.Opened, duration, report.HostBytes);
+                _host.Learn(report.HostBytes, duration);
             }
         }
     }
@@ -50,7 +50,7 @@ internal sealed class StagingSpeeds
             }
 
             var moving = (objectStoreBytes * _objectStore.SecondsPerByte) + (nvmeBytes * nvme.SecondsPerByte);
-            return TimeSpan.FromSeconds((objectStoreBytes > 0 ? _objectStore : nvme).OpeningSeconds + moving);
+            return TimeSpan.FromSeconds((objectStoreBytes > 0 ? _objectStore : nvme).FixedSeconds + moving);
         }
     }
 
@@ -71,34 +71,43 @@ internal sealed class StagingSpeeds
     {
         lock (_gate)
         {
-            return _host.IsKnown ? TimeSpan.FromSeconds(_host.OpeningSeconds + (hostBytes * _host.SecondsPerByte)) : null;
+            return _host.IsKnown ? TimeSpan.FromSeconds(_host.FixedSeconds + (hostBytes * _host.SecondsPerByte)) : null;
         }
     }
 
-    /// <summary>The last loads from one place. Under the gate.</summary>
+    /// <summary>The last loads from one place, as a line through bytes and seconds: slope and height by medians (Theil and Sen), so that a load which was held up does not bend it. Under the gate.</summary>
     private sealed class Place
     {
         /// <summary>Few, so that a disk that has become slower is believed after two loads more.</summary>
         private const int Remembered = 5;
 
-        private readonly Queue<(double Opening, double PerByte)> _loads = new();
+        private readonly Queue<(long Bytes, double Seconds)> _loads = new();
 
         public bool IsKnown => _loads.Count > 0;
 
-        public double OpeningSeconds => Median(static load => load.Opening);
+        public double SecondsPerByte { get; private set; }
 
-        public double SecondsPerByte => Median(static load => load.PerByte);
+        public double FixedSeconds { get; private set; }
 
-        public void Learn(TimeSpan opened, TimeSpan completed, long bytes)
+        public void Learn(long bytes, TimeSpan duration)
         {
-            _loads.Enqueue((opened.TotalSeconds, Math.Max(0, (completed - opened).TotalSeconds) / bytes));
+            _loads.Enqueue((bytes, duration.TotalSeconds));
             if (_loads.Count > Remembered)
             {
                 _loads.Dequeue();
             }
+
+            // Two loads of nearly the same size say nothing about the slope but their noise.
+            var slopes = (from one in _loads from other in _loads where other.Bytes > one.Bytes * 2 select (other.Seconds - one.Seconds) / (other.Bytes - one.Bytes)).ToList();
+            SecondsPerByte = slopes.Count > 0 ? Math.Max(0, Median(slopes)) : Median(_loads.Select(static load => load.Seconds / load.Bytes));
+            FixedSeconds = Math.Max(0, Median(_loads.Select(load => load.Seconds - (load.Bytes * SecondsPerByte))));
         }
 
         /// <summary>Of an even number the lower: of two loads the slower one was held up by something.</summary>
-        private double Median(Func<(double Opening, double PerByte), double> part) => _loads.Count == 0 ? 0 : _loads.Select(part).Order().ElementAt((_loads.Count - 1) / 2);
+        private static double Median(IEnumerable<double> values)
+        {
+            var sorted = values.Order().ToList();
+            return sorted[(sorted.Count - 1) / 2];
+        }
     }
 }

@@ -136,6 +136,39 @@ public sealed class ModelStagerTests : IDisposable
     }
 
     [Fact]
+    public async Task Estimate_LoadsOfTwoSizes_TellsWhatEveryLoadPaysFromWhatAByteTakes()
+    {
+        // A second per read: those of the small files do not grow with the model.
+        var time = new FakeTimeProvider();
+        _storage.BeforeRead = (_, _) =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return Task.CompletedTask;
+        };
+        await using var tier = await Open();
+        var stager = new ModelStager(tier, new ModelStagerOptions { Parallelism = 1 }, time);
+        async Task<(TestModel Model, double Seconds)> Load(int layers)
+        {
+            var model = await Publish(layers);
+            await using var staged = await stager.StageAsync(model.Files, cancellationToken: Token);
+            await staged.Completion;
+            foreach (var file in model.Files.Files)
+            {
+                await tier.RemoveAsync(file.ObjectKey, Token);
+            }
+
+            return (model, staged.Report.Completed!.Value.TotalSeconds);
+        }
+
+        await Load(layers: 4);
+        await Load(layers: 40);
+        var (between, seconds) = await Load(layers: 20);
+        await Load(layers: 4);
+
+        Assert.InRange(stager.Estimate(between.Files).Duration!.Value.TotalSeconds, seconds - 2, seconds + 2);
+    }
+
+    [Fact]
     public async Task Stage_ObjectTruncated_FailsWithItsKey()
     {
         var model = await Publish(layers: 4);
