@@ -3,25 +3,29 @@ using System.Collections.Concurrent;
 namespace Platform.DataPlane.DeviceMemory;
 
 /// <summary>A thread that finishes copies in order: it waits for the driver, or makes the copy itself, and completes the task of who asked.</summary>
-/// <remarks>A thread of its own, because drivers wait inside their calls; continuations run elsewhere.</remarks>
-internal sealed class CopyQueue : IDisposable
+/// <remarks>A thread of its own, because drivers wait inside their calls; continuations run elsewhere. It starts with the first copy: a load that is read straight into device memory makes none.</remarks>
+internal sealed class CopyQueue(string name) : IDisposable
 {
     private readonly BlockingCollection<(Action Work, TaskCompletionSource Done)> _items = [];
-    private readonly Thread _thread;
-    private int _disposed;
-
-    public CopyQueue(string name)
-    {
-        _thread = new Thread(Run) { IsBackground = true, Name = name };
-        _thread.Start();
-    }
+    private readonly Lock _start = new();
+    private Thread? _thread;
+    private bool _disposed;
 
     /// <summary>Adds the end of a copy.</summary>
     /// <param name="work">Returns when the copy is done; throws if it failed.</param>
     public Task Add(Action work)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        ObjectDisposedException.ThrowIf(_disposed != 0, typeof(ICopyStream));
+        lock (_start)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, typeof(ICopyStream));
+            if (_thread is null)
+            {
+                _thread = new Thread(Run) { IsBackground = true, Name = name };
+                _thread.Start();
+            }
+        }
+
         _items.Add((work, done));
         return done.Task;
     }
@@ -29,12 +33,19 @@ internal sealed class CopyQueue : IDisposable
     /// <summary>Waits for what was added and ends the thread.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        lock (_start)
         {
-            _items.CompleteAdding();
-            _thread.Join();
-            _items.Dispose();
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
         }
+
+        _items.CompleteAdding();
+        _thread?.Join();
+        _items.Dispose();
     }
 
     private void Run()

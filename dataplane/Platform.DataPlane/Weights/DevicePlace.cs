@@ -16,13 +16,13 @@ internal sealed record DevicePlace(DeviceRoom Room, IDeviceBuffer Buffer, long O
 
     /// <summary>Takes the file's place out of a room.</summary>
     /// <remarks>
-    /// On a device of its own the data section begins at the buffer's beginning, so that tensors keep the alignment that they have in it. Device memory that is the machine's own begins at the sector
-    /// in which the data section does, so that the disk reads straight into it, unless that would leave tensors at odd addresses.
+    /// On a device of its own the data section begins at the buffer's beginning, so that tensors keep the alignment that they have in it. Device memory that is the machine's own takes the whole file,
+    /// so that the disk reads straight into it, unless that would leave tensors at odd addresses.
     /// </remarks>
     public static DevicePlace Take(DeviceRoom room, SafetensorsHeader header, ICopyStream stream, AlignedBufferPool ring)
     {
         var isHost = room.Accelerator.Info.Kind == AcceleratorKind.Host;
-        var origin = isHost && header.DataOffsetBytes % TensorAlignmentBytes == 0 ? header.DataOffsetBytes & ~(AlignedMemory.AlignmentBytes - 1L) : header.DataOffsetBytes;
+        var origin = isHost && header.DataOffsetBytes % TensorAlignmentBytes == 0 ? 0 : header.DataOffsetBytes;
         return new DevicePlace(room, room.Allocate(header.FileLengthBytes - origin), origin, stream, ring);
     }
 

@@ -13,6 +13,7 @@ public sealed class ModelStager
     private readonly HostImages? _images;
     private readonly Lock _gate = new();
     private readonly StagingSpeeds _speeds = new();
+    private readonly KnownHeaders _headers = new();
     private readonly Dictionary<string, Staging> _stagings = new(StringComparer.Ordinal);
 
     /// <summary>Makes a stager over a tier, which it does not own.</summary>
@@ -45,7 +46,7 @@ public sealed class ModelStager
         {
             if (!_stagings.TryGetValue(key, out staging) || staging.HasFailed)
             {
-                staging = new Staging(key, files, _tier, _options, _time, _speeds);
+                staging = new Staging(key, files, _tier, _options, _time, _speeds, _headers);
                 _stagings[key] = staging;
             }
 
@@ -84,7 +85,7 @@ public sealed class ModelStager
         ArgumentNullException.ThrowIfNull(room);
 
         // Not shared: the memory belongs to this room. Chunks and host image are shared below.
-        var staging = new Staging(KeyOf(files), files, _tier, _options, _time, _speeds, room, _images) { Users = 1 };
+        var staging = new Staging(KeyOf(files), files, _tier, _options, _time, _speeds, _headers, room, _images) { Users = 1 };
         if (progress is not null)
         {
             staging.Watch(progress);

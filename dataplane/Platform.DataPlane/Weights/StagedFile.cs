@@ -18,7 +18,7 @@ internal sealed class StagedFile : IDisposable
     private readonly BitArray _landed;
     private readonly BitArray _inImage;
     private readonly Lock _gate = new();
-    private AlignedMemory? _beginning;
+    private BlobView? _beginning;
     private int _beginningBytes;
     private int _beginningChunks;
     private DevicePlace? _device;
@@ -100,7 +100,7 @@ internal sealed class StagedFile : IDisposable
         }
         else if (_image is null && offset + length <= _beginningBytes)
         {
-            await CopyAsync(offset, _beginning!.Slice(offset, length));
+            await CopyAsync(offset, _beginning!.Memory.Slice((int)offset, length));
         }
         else if (direct is not null)
         {
@@ -172,7 +172,7 @@ internal sealed class StagedFile : IDisposable
 
         // What came in with the header has still to go to the device. When the last of it is there the memory for it goes.
         _landed.SetAll(false);
-        _beginningChunks = (int)((_beginningBytes + ChunkBytes - 1) / ChunkBytes - (device.OriginBytes / ChunkBytes));
+        _beginningChunks = (_beginningBytes + ChunkBytes - 1) / ChunkBytes;
     }
 
     public void Dispose()
@@ -200,10 +200,9 @@ internal sealed class StagedFile : IDisposable
         }
 
         _beginning?.Dispose();
-        _beginning = new AlignedMemory(length);
-        await Lease!.ReadAsync(0, _beginning.Slice(0, length), cancellationToken);
+        _beginning = await Lease!.ReadViewAsync(0, length, cancellationToken);
         _beginningBytes = length;
-        return _beginning.Slice(0, length);
+        return _beginning.Memory;
     }
 
     /// <summary>Copies what belongs to the device; what lies before stays behind. A copy once begun is awaited, since its source must outlive it.</summary>

@@ -6,6 +6,7 @@ namespace Platform.DataPlane.Weights;
 internal sealed class StagedTensors : ITensorSource
 {
     private readonly string _model;
+    private readonly IReadOnlyList<(StagedFile File, SafetensorsHeader Header)> _files;
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorInfo> _infos = new(StringComparer.Ordinal);
     private readonly Dictionary<(StagedFile File, int Chunk), List<Slot>> _byChunk = [];
@@ -14,7 +15,8 @@ internal sealed class StagedTensors : ITensorSource
     public StagedTensors(string model, IEnumerable<(StagedFile File, SafetensorsHeader Header)> files)
     {
         _model = model;
-        foreach (var (file, header) in files)
+        _files = [.. files];
+        foreach (var (file, header) in _files)
         {
             foreach (var tensor in header.Tensors.Values)
             {
@@ -52,7 +54,7 @@ internal sealed class StagedTensors : ITensorSource
     /// <summary>Tensors in memory.</summary>
     public int ReadyTensors => Volatile.Read(ref _ready);
 
-    /// <summary>Every chunk with a tensor in it, in the order in which the model needs them.</summary>
+    /// <summary>Every chunk with a tensor in it, in the order in which the model needs them; then those of header alone.</summary>
     public IReadOnlyList<(StagedFile File, int Chunk)> Plan()
     {
         var plan = new List<(StagedFile, int)>();
@@ -60,6 +62,11 @@ internal sealed class StagedTensors : ITensorSource
         foreach (var slot in _slots.Values.OrderBy(slot => ExecutionOrder.Of(slot.Info.Name)).ThenBy(slot => slot.Info.OffsetBytes))
         {
             plan.AddRange(slot.Chunks().Select(chunk => (slot.File, chunk)).Where(seen.Add));
+        }
+
+        foreach (var (file, header) in _files)
+        {
+            plan.AddRange(file.ChunksOf(0, header.DataOffsetBytes).Select(chunk => (file, chunk)).Where(seen.Add));
         }
 
         return plan;

@@ -14,11 +14,13 @@ internal sealed class Staging : IAsyncDisposable
     private readonly NvmeTier _tier;
     private readonly ModelStagerOptions _options;
     private readonly StagingSpeeds _speeds;
+    private readonly KnownHeaders _headers;
     private readonly StagingClock _clock;
     private readonly ObjectStorageCounters _counters = new();
     private readonly CountingObjectStorage _storage;
     private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> _small = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> _smallFiles = new(StringComparer.Ordinal);
+    private readonly Lock _telling = new();
     private readonly List<StagedFile> _files = [];
     private readonly ConcurrentBag<BlobLease> _leases = [];
     private readonly HostImages? _images;
@@ -29,6 +31,7 @@ internal sealed class Staging : IAsyncDisposable
     private AlignedBufferPool? _ring;
     private long _hostBytes;
     private StagedTensors? _tensors;
+    private Task _small = Task.CompletedTask;
     private Task _completion = Task.CompletedTask;
     private Task _keeping = Task.CompletedTask;
     private long _landed;
@@ -41,9 +44,10 @@ internal sealed class Staging : IAsyncDisposable
     /// <param name="options">Bounds.</param>
     /// <param name="time">The clock.</param>
     /// <param name="speeds">Learns from this load.</param>
+    /// <param name="headers">Learns the headers of its files.</param>
     /// <param name="room">Device memory to go on to; null to stay in host memory.</param>
     /// <param name="images">Keeps a copy in host memory on the way to a device.</param>
-    public Staging(string key, ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time, StagingSpeeds speeds, DeviceRoom? room = null, HostImages? images = null)
+    public Staging(string key, ModelFiles model, NvmeTier tier, ModelStagerOptions options, TimeProvider time, StagingSpeeds speeds, KnownHeaders headers, DeviceRoom? room = null, HostImages? images = null)
     {
         _key = key;
         _room = room;
@@ -52,6 +56,7 @@ internal sealed class Staging : IAsyncDisposable
         _tier = tier;
         _options = options;
         _speeds = speeds;
+        _headers = headers;
         _clock = new StagingClock(time);
         _storage = new CountingObjectStorage(model.Storage, _counters);
         Opening = OpenAsync();
@@ -73,7 +78,7 @@ internal sealed class Staging : IAsyncDisposable
     /// <summary>Waits until a tensor is on the device.</summary>
     public Task<DeviceTensor> OnDeviceAsync(string name, CancellationToken cancellationToken) => _tensors!.OnDeviceAsync(name, cancellationToken);
 
-    public ReadOnlyMemory<byte>? File(string name) => _small.TryGetValue(name, out var bytes) ? bytes : default(ReadOnlyMemory<byte>?);
+    public ReadOnlyMemory<byte>? File(string name) => _smallFiles.TryGetValue(name, out var bytes) ? bytes : default(ReadOnlyMemory<byte>?);
 
     public StagingReport Report => new(
         _counters.BytesRead,
@@ -97,6 +102,7 @@ internal sealed class Staging : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await Opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _small.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _keeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await CloseLeasesAsync();
@@ -129,61 +135,63 @@ internal sealed class Staging : IAsyncDisposable
             _files.Add(await OpenFileAsync(source));
         }
 
-        // Side by side: each waits for the disk, and nothing can be planned before the last is there.
+        // Beside headers and tensors: nothing of a tensor is in them.
+        _small = ReadSmallFilesAsync();
         var headers = await ReadHeadersAsync();
-        var headerChunks = new List<(StagedFile File, int Chunks)>();
-        foreach (var (file, header, chunks) in headers)
+        foreach (var (file, header, _) in headers)
         {
             if (_room is not null && header.FileLengthBytes > header.DataOffsetBytes)
             {
                 file.PlaceOn(DevicePlace.Take(_room, header, _stream!, _ring!));
-
-                // The rest of the beginning has tensors in it, which still go to the device.
-                headerChunks.Add((file, (int)(header.DataOffsetBytes / file.ChunkBytes)));
             }
-            else
-            {
-                headerChunks.Add((file, chunks));
-            }
-        }
-
-        if (File(SafetensorsIndex.FileName) is { } index)
-        {
-            SafetensorsIndex.Parse(index).Check([.. headers.Select(static file => file.Header)]);
         }
 
         _tensors = new StagedTensors(_model.Model, headers.Select(static file => (file.File, file.Header)));
-        foreach (var (file, chunks) in headerChunks)
+        foreach (var (file, _, landed) in headers)
         {
-            for (var chunk = 0; chunk < chunks; chunk++)
+            for (var chunk = 0; chunk < landed; chunk++)
             {
                 Landed(file, chunk, file.LengthOf(chunk));
             }
         }
 
-        _clock.MarkOpened();
         _completion = StageAsync(_tensors.Plan());
+        await _small;
+        if (File(SafetensorsIndex.FileName) is { } index)
+        {
+            SafetensorsIndex.Parse(index).Check([.. headers.Select(static file => file.Header)]);
+        }
+
+        _clock.MarkOpened();
     }
 
-    /// <summary>Reads every header, and the small files beside that.</summary>
-    private async Task<IReadOnlyList<(StagedFile File, SafetensorsHeader Header, int Chunks)>> ReadHeadersAsync()
+    private Task ReadSmallFilesAsync() => Task.WhenAll(_model.Files.Where(static file => !file.IsWeights).Select(ReadSmallAsync).ToList());
+
+    /// <summary>Takes every header from memory or from its file.</summary>
+    /// <returns>With each, how many chunks at the beginning of the file are where they go by that.</returns>
+    private async Task<IReadOnlyList<(StagedFile File, SafetensorsHeader Header, int Landed)>> ReadHeadersAsync()
     {
+        // Side by side: each waits for the disk, and nothing can be planned before the last is there.
         using var turns = new SemaphoreSlim(_options.Parallelism);
-        var small = _model.Files.Where(static file => !file.IsWeights).Select(ReadSmallAsync).ToList();
         var headers = _files.Select(async file =>
         {
+            if (_headers.Find(file.Source) is { } known)
+            {
+                return (file, known, 0);
+            }
+
             await turns.WaitAsync(_stop.Token);
             try
             {
                 var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
-                return (file, header, chunks);
+                _headers.Add(file.Source, header);
+                return (file, header, _room is null ? chunks : 0);
             }
             finally
             {
                 turns.Release();
             }
         }).ToList();
-        await Task.WhenAll([.. small, .. headers]);
         return await Task.WhenAll(headers);
     }
 
@@ -228,7 +236,7 @@ internal sealed class Staging : IAsyncDisposable
             }
         }
 
-        _small[file.Name] = bytes;
+        _smallFiles[file.Name] = bytes;
         Interlocked.Add(ref _landed, bytes.Length);
     }
 
@@ -244,7 +252,7 @@ internal sealed class Staging : IAsyncDisposable
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            await StagingPlan.RunAsync(plan, _options.Parallelism, Landed, _stop.Token);
+            await Task.WhenAll(StagingPlan.RunAsync(plan, _options.Parallelism, Landed, _stop.Token), _small);
             _clock.MarkCompleted();
             _speeds.Learn(Report);
             Tell();
@@ -273,7 +281,6 @@ internal sealed class Staging : IAsyncDisposable
                 await file.KeepAsync();
             }
 
-            // Chunks with a tensor in them were in the plan; those of header alone came in with the header.
             _image?.IsWhole = true;
         }
         finally
@@ -306,9 +313,19 @@ internal sealed class Staging : IAsyncDisposable
 
     private void Tell()
     {
-        foreach (var watcher in _watchers)
+        if (_watchers.IsEmpty)
         {
-            watcher.Report(Report);
+            return;
+        }
+
+        // One at a time: who watches sees no report after a later one.
+        lock (_telling)
+        {
+            var report = Report;
+            foreach (var watcher in _watchers)
+            {
+                watcher.Report(report);
+            }
         }
     }
 
