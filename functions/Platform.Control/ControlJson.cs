@@ -27,6 +27,7 @@ namespace Platform.Control;
 [JsonSerializable(typeof(ModelSweep))]
 [JsonSerializable(typeof(JobRecord))]
 [JsonSerializable(typeof(JobIndexDirectory))]
+[JsonSerializable(typeof(List<JobIndexPageRange>))]
 [JsonSerializable(typeof(RemovedUsage))]
 [JsonSerializable(typeof(UsageRequest))]
 [JsonSerializable(typeof(UsageTable))]

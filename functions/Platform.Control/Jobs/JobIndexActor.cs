@@ -3,22 +3,25 @@ using Platform.Jobs;
 
 namespace Platform.Control.Jobs;
 
-/// <summary>Lists jobs. Rows lie in pages of at most <see cref="PageRows"/>, sorted by time of submission, with a directory above: two levels of a B+ tree.</summary>
-internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActor
+/// <summary>Lists jobs, and sums up what they used. The rows lie in a <see cref="JobIndexTree"/>.</summary>
+internal sealed class JobIndexActor : Actor, IJobIndexActor
 {
-    public const int PageRows = 64;
     private const int MaxLimit = 500;
 
     /// <summary>Pages that one listing reads at most; a filter that matches little goes on with the cursor.</summary>
     private const int MaxPagesPerList = 64;
-    private const string DirectoryKey = "directory";
     private const string RemovedKey = "removed-usage";
+    private readonly JobIndexTree _rows;
+
+    public JobIndexActor(ActorHost host)
+        : base(host) => _rows = new JobIndexTree(StateManager);
 
     public async Task Record(List<JobSummary> rows)
     {
+        await _rows.BeginAsync();
         foreach (var row in rows)
         {
-            await PutAsync(row);
+            await _rows.PutAsync(row);
         }
 
         await StateManager.SaveStateAsync();
@@ -26,34 +29,12 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
 
     public async Task Remove(JobSummary summary)
     {
-        var directory = await DirectoryAsync();
-        var position = directory.Find(JobIndexKey.Of(summary));
-        if (position < 0)
+        await _rows.BeginAsync();
+        if (await _rows.RemoveAsync(summary) is { } removed)
         {
-            return;
+            await StateManager.SetStateAsync(RemovedKey, (await RemovedAsync()).Add(removed));
+            await StateManager.SaveStateAsync();
         }
-
-        var page = directory.Pages[position];
-        var rows = await PageAsync(page.Number);
-        var at = rows.BinarySearch(summary, RowOrder.Instance);
-        if (at < 0)
-        {
-            return;
-        }
-
-        await StateManager.SetStateAsync(RemovedKey, (await RemovedAsync()).Add(rows[at]));
-        rows = [.. rows[..at], .. rows[(at + 1)..]];
-        if (rows.Count > 0)
-        {
-            await StateManager.SetStateAsync(PageKey(page.Number), rows);
-        }
-        else
-        {
-            await StateManager.RemoveStateAsync(PageKey(page.Number));
-            await SetAsync(directory, [.. directory.Pages.Where(other => other.Number != page.Number)], directory.NextNumber);
-        }
-
-        await StateManager.SaveStateAsync();
     }
 
     public async Task<UsageTable> Usage(UsageRequest request)
@@ -63,14 +44,13 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
             throw new ActorException(ErrorCodes.InvalidRequest, $"Usage is summed up by {string.Join(", ", UsageKeys.All)}; '{request.By}' is none of them.");
         }
 
+        await _rows.BeginAsync();
         var sums = new UsageSums(request);
         sums.Add(await RemovedAsync());
-        foreach (var page in (await DirectoryAsync()).Pages)
+        await foreach (var page in _rows.PagesBackAsync(null))
         {
-            foreach (var row in await PageAsync(page.Number))
-            {
-                sums.Add(row);
-            }
+            page.ForEach(sums.Add);
+            await _rows.BeginAsync();
         }
 
         return sums.ToTable();
@@ -91,13 +71,16 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
                 : throw new ActorException(ErrorCodes.InvalidRequest, $"'{cursor}' is no cursor of this listing; pass the 'next' of the page before.");
         }
 
-        var directory = await DirectoryAsync();
+        await _rows.BeginAsync();
         var found = new List<JobSummary>();
-        var last = before;
-        var position = before is { } start ? directory.Find(start) : directory.Pages.Count - 1;
-        for (var read = 0; position >= 0 && read < MaxPagesPerList; position--, read++)
+        var (last, read) = (before, 0);
+        await foreach (var rows in _rows.PagesBackAsync(before))
         {
-            var rows = await PageAsync(directory.Pages[position].Number);
+            if (read++ == MaxPagesPerList)
+            {
+                return new JobList(found, last?.ToString());
+            }
+
             for (var i = rows.Count - 1; i >= 0; i--)
             {
                 if (before is { } bound && JobIndexKey.Compare(JobIndexKey.Of(rows[i]), bound) >= 0)
@@ -123,57 +106,8 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
             }
         }
 
-        return new JobList(found, position >= 0 ? last?.ToString() : null);
+        return new JobList(found, null);
     }
-
-    /// <summary>Puts a row where it belongs; saved with the others of its call.</summary>
-    private async Task PutAsync(JobSummary summary)
-    {
-        var directory = await DirectoryAsync();
-        var key = JobIndexKey.Of(summary);
-        var position = directory.Find(key);
-        if (position < 0)
-        {
-            await SetAsync(directory, [new JobIndexPageRange(directory.NextNumber, key)], directory.NextNumber + 1, (directory.NextNumber, [summary]));
-            return;
-        }
-
-        var page = directory.Pages[position];
-        var rows = await PageAsync(page.Number);
-        var at = rows.BinarySearch(summary, RowOrder.Instance);
-        if (at >= 0)
-        {
-            if (rows[at].Version < summary.Version)
-            {
-                await StateManager.SetStateAsync<List<JobSummary>>(PageKey(page.Number), [.. rows[..at], summary, .. rows[(at + 1)..]]);
-            }
-        }
-        else if (rows.Count < PageRows)
-        {
-            await StateManager.SetStateAsync<List<JobSummary>>(PageKey(page.Number), [.. rows[..~at], summary, .. rows[~at..]]);
-        }
-        else
-        {
-            await SplitAsync(directory, position, [.. rows[..~at], summary, .. rows[~at..]], isNewest: position == directory.Pages.Count - 1 && ~at == rows.Count);
-        }
-    }
-
-    /// <summary>A full page becomes two: halves, or, where rows come in order, the full page and a new one with the newest row.</summary>
-    private async Task SplitAsync(JobIndexDirectory directory, int position, List<JobSummary> rows, bool isNewest)
-    {
-        var cut = isNewest ? rows.Count - 1 : rows.Count / 2;
-        var page = directory.Pages[position];
-        var added = new JobIndexPageRange(directory.NextNumber, JobIndexKey.Of(rows[cut]));
-        await SetAsync(
-            directory,
-            [.. directory.Pages.Take(position + 1), added, .. directory.Pages.Skip(position + 1)],
-            directory.NextNumber + 1,
-            (page.Number, rows[..cut]),
-            (added.Number, rows[cut..]));
-    }
-
-    private async Task<JobIndexDirectory> DirectoryAsync() =>
-        await StateManager.TryGetStateAsync<JobIndexDirectory>(DirectoryKey) is { HasValue: true } found ? found.Value : JobIndexDirectory.Empty;
 
     private async Task<RemovedUsage> RemovedAsync() =>
         await StateManager.TryGetStateAsync<RemovedUsage>(RemovedKey) is { HasValue: true } found ? found.Value : RemovedUsage.Nothing;
@@ -182,24 +116,4 @@ internal sealed class JobIndexActor(ActorHost host) : Actor(host), IJobIndexActo
         (request.State is null || row.State == request.State)
         && (request.Kind is null || row.Kind == request.Kind)
         && (request.Labels is null || request.Labels.All(label => row.Labels is not null && row.Labels.TryGetValue(label.Key, out var value) && value == label.Value));
-
-    private Task<List<JobSummary>> PageAsync(int number) => StateManager.GetStateAsync<List<JobSummary>>(PageKey(number));
-
-    private async Task SetAsync(JobIndexDirectory directory, IReadOnlyList<JobIndexPageRange> pages, int nextNumber, params (int Number, List<JobSummary> Rows)[] changed)
-    {
-        await StateManager.SetStateAsync(DirectoryKey, directory with { Pages = pages, NextNumber = nextNumber });
-        foreach (var (number, rows) in changed)
-        {
-            await StateManager.SetStateAsync(PageKey(number), rows);
-        }
-    }
-
-    private static string PageKey(int number) => $"page-{number}";
-
-    private sealed class RowOrder : IComparer<JobSummary>
-    {
-        public static readonly RowOrder Instance = new();
-
-        public int Compare(JobSummary? one, JobSummary? other) => JobIndexKey.Compare(JobIndexKey.Of(one!), JobIndexKey.Of(other!));
-    }
 }

@@ -35,21 +35,30 @@ internal readonly record struct JobIndexKey(DateTimeOffset SubmittedAt, string I
     }
 }
 
-/// <summary>Which page holds which range of keys, ascending. Each page is a value of its own, so that a change writes one page and not the whole index.</summary>
-/// <param name="Pages">Oldest first; the first page also takes whatever is older.</param>
-/// <param name="NextNumber">Number of the next new page.</param>
+/// <summary>The root of the index. Each node and each page is a value of its own, so that a change writes a page, rarely a node above it, and never the whole index.</summary>
+/// <param name="Pages">Children of the root, oldest first; the first also takes whatever is older.</param>
+/// <param name="NextNumber">Number of the next new page or node.</param>
 internal sealed record JobIndexDirectory(IReadOnlyList<JobIndexPageRange> Pages, int NextNumber)
 {
     public static JobIndexDirectory Empty { get; } = new([], 0);
 
-    /// <summary>Position in <see cref="Pages"/> of the page in which <paramref name="key"/> belongs; -1 if there is no page.</summary>
-    public int Find(JobIndexKey key)
+    /// <summary>Levels of nodes between the root and the pages: with 0 the root's children are pages.</summary>
+    public int Depth { get; init; }
+}
+
+/// <summary>A child of a node of the index.</summary>
+/// <param name="Number">Names the child's value.</param>
+/// <param name="First">Lowest key that belongs here.</param>
+internal sealed record JobIndexPageRange(int Number, JobIndexKey First)
+{
+    /// <summary>Position in <paramref name="ranges"/> of the child in which <paramref name="key"/> belongs; -1 if there is none.</summary>
+    public static int Find(IReadOnlyList<JobIndexPageRange> ranges, JobIndexKey key)
     {
-        var (low, high) = (0, Pages.Count - 1);
+        var (low, high) = (0, ranges.Count - 1);
         while (low < high)
         {
             var middle = (low + high + 1) / 2;
-            if (JobIndexKey.Compare(Pages[middle].First, key) <= 0)
+            if (JobIndexKey.Compare(ranges[middle].First, key) <= 0)
             {
                 low = middle;
             }
@@ -59,11 +68,6 @@ internal sealed record JobIndexDirectory(IReadOnlyList<JobIndexPageRange> Pages,
             }
         }
 
-        return Pages.Count == 0 ? -1 : low;
+        return ranges.Count == 0 ? -1 : low;
     }
 }
-
-/// <summary>One page of the index.</summary>
-/// <param name="Number">Names the page's value.</param>
-/// <param name="First">Lowest key that belongs here.</param>
-internal sealed record JobIndexPageRange(int Number, JobIndexKey First);

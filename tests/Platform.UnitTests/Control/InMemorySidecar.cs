@@ -23,11 +23,18 @@ internal sealed class InMemorySidecar : HttpMessageHandler
 
     public int StateValues => _state.Count;
 
+    /// <summary>The values of one actor by name, as they are now.</summary>
+    public Dictionary<string, string> StateOf(string actorType, string actorId) =>
+        _state.Where(value => value.Key.StartsWith($"{actorType}/{actorId}/", StringComparison.Ordinal)).ToDictionary();
+
     /// <summary>Calls of other apps: verb, app and method with its query.</summary>
     public List<string> Invocations { get; } = [];
 
     /// <summary>What other apps answer, as JSON.</summary>
     public Func<string, string> AnswerInvocation { get; set; } = _ => "null";
+
+    /// <summary>Takes the turn of another actor, given its id and the method, in its place: what it answers, as JSON.</summary>
+    public Func<string, string, string> AnswerTurn { get; set; } = (_, _) => "null";
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -50,8 +57,7 @@ internal sealed class InMemorySidecar : HttpMessageHandler
 
         if (parts[4] == "method")
         {
-            // Another actor's turn; who needs its effect fakes the caller's side.
-            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent("null") };
+            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(AnswerTurn(parts[3], parts[5])) };
         }
 
         var body = request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken);

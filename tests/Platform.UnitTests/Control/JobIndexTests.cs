@@ -11,8 +11,8 @@ public sealed class JobIndexTests
 
     [Theory]
     [InlineData(1)]
-    [InlineData(JobIndexActor.PageRows)]
-    [InlineData(JobIndexActor.PageRows + 1)]
+    [InlineData(JobIndexTree.PageRows)]
+    [InlineData(JobIndexTree.PageRows + 1)]
     [InlineData(1003)]
     public async Task List_AnyNumberOfJobs_IsNewestFirstInPagesWithoutGaps(int count)
     {
@@ -27,6 +27,52 @@ public sealed class JobIndexTests
         var listed = await ListAllAsync(50, null);
 
         Assert.Equal(rows.Reverse().Select(row => row.Id), listed.Select(row => row.Id));
+    }
+
+    [Fact]
+    public async Task Index_OfManyRowsInAnyOrder_AgreesWithASortedListWhateverIsAddedAndRemoved()
+    {
+        // More rows than a root of pages holds, so that nodes lie in between; twice removed to nothing, so that they go again.
+        var random = new Random(7);
+        for (var round = 0; round < 2; round++)
+        {
+            var rows = Enumerable.Range(0, JobIndexTree.PageRows * JobIndexTree.FanOut + 500).Select(i => Row(i) with { Usage = new UsageTotals { Jobs = 1, Attempts = 1 } }).ToArray();
+            await RecordAllAsync(rows[..^3000]);
+            var rest = rows[^3000..];
+            random.Shuffle(rest);
+            await RecordAllAsync(rest);
+            _control.Restart();
+            Assert.Equal(rows.Reverse().Select(row => row.Id), (await ListAllAsync(500, null)).Select(row => row.Id));
+
+            random.Shuffle(rows);
+            foreach (var row in rows[100..])
+            {
+                await RemoveAsync(row);
+            }
+
+            Assert.Equal(rows[..100].OrderByDescending(row => row.SubmittedAt).Select(row => row.Id), (await ListAllAsync(500, null)).Select(row => row.Id));
+            foreach (var row in rows[..100])
+            {
+                await RemoveAsync(row);
+            }
+
+            Assert.Empty(await ListAllAsync(10, null));
+            var table = await _control.IndexAsync(index => index.Usage(new UsageRequest(UsageKeys.Kind, null)));
+            Assert.Equal((round + 1) * rows.Length, table.Total.Jobs);
+        }
+    }
+
+    [Fact]
+    public async Task Record_IntoAnIndexOfManyPages_WritesAFewOfItsValues()
+    {
+        await RecordAllAsync([.. Enumerable.Range(0, JobIndexTree.PageRows * JobIndexTree.FanOut * 2).Select(Row)]);
+        var before = _control.Sidecar.StateOf(nameof(JobIndexActor), AppIds.IndexActorId);
+
+        await RecordAllAsync([.. Enumerable.Range(JobIndexTree.PageRows * JobIndexTree.FanOut * 2, JobIndexTree.PageRows).Select(Row)]);
+
+        var written = _control.Sidecar.StateOf(nameof(JobIndexActor), AppIds.IndexActorId).Where(value => before.GetValueOrDefault(value.Key) != value.Value).ToArray();
+        Assert.InRange(written.Length, 1, 5);
+        Assert.InRange(written.Sum(value => value.Value.Length), 1, 40_000);
     }
 
     [Fact]
@@ -73,6 +119,24 @@ public sealed class JobIndexTests
     private Task<bool> RecordAsync(JobSummary row) => _control.IndexAsync(async index =>
     {
         await index.Record([row]);
+        return true;
+    });
+
+    private async Task RecordAllAsync(JobSummary[] rows)
+    {
+        foreach (var batch in rows.Chunk(256))
+        {
+            await _control.IndexAsync(async index =>
+            {
+                await index.Record([.. batch]);
+                return true;
+            });
+        }
+    }
+
+    private Task<bool> RemoveAsync(JobSummary row) => _control.IndexAsync(async index =>
+    {
+        await index.Remove(row);
         return true;
     });
 
