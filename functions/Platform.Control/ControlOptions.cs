@@ -20,11 +20,14 @@ public sealed class ControlOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan LeaseCheck { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How soon a job that begins to wait looks for a node by itself; a node that becomes free wakes it at once. Default 5 s, 100 ms to 10 min.</summary>
+    /// <summary>
+    /// How soon a job that begins to wait before the nodes are settled (<see cref="Settle"/>) looks again by itself, and one that has ended owes something; a node that becomes free wakes it at once.
+    /// Default 5 s, 100 ms to 10 min.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan QueueCheck { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often it looks after that: a safety net which every waiting job pays for with a durable write. Default 1 h, 100 ms to 24 h.</summary>
+    /// <summary>How often a waiting job looks by itself after that: a safety net which every waiting job pays for with a durable write. Default 1 h, 100 ms to 24 h.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "1.00:00:00")]
     public TimeSpan QueueRecheck { get; set; } = TimeSpan.FromHours(1);
 

@@ -9,8 +9,11 @@ namespace Platform.Control.Jobs;
 internal sealed class DispatchService(NodeRegistry nodes, WaitingJobs waiting, ActorProxyFactory actors, TimeProvider time, ILogger<DispatchService> logger) : BackgroundService
 {
     private const int PageRows = 500;
-    private const int MaxWakesPerHeartbeat = 64;
+    private const int MaxWakesPerWalk = 32;
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How far down the line the last walk came; null if to its end.</summary>
+    private WaitingJob? _reached;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -62,21 +65,37 @@ internal sealed class DispatchService(NodeRegistry nodes, WaitingJobs waiting, A
         }
     }
 
-    /// <summary>Goes down the line: a job that waits for more than its turn leaves the slot to the next, within bounds.</summary>
+    /// <summary>
+    /// Goes down the line: a job that waits for more than its turn leaves the slot to the next. Half of the wake-ups begin at the front, where what is most urgent stands; the other half
+    /// go on where the heartbeat before stopped, so that no number of such jobs keeps the others from being seen.
+    /// </summary>
     private async Task WakeWhileSlotsAreFreeAsync(CancellationToken cancellationToken)
     {
-        WaitingJob? last = null;
-        for (var woken = 0; woken < MaxWakesPerHeartbeat;)
+        if (await WalkAsync(null, cancellationToken) is not { } front)
         {
-            var batch = waiting.Take(Math.Min(nodes.FreeJobSlots(), MaxWakesPerHeartbeat - woken), last);
+            _reached = null;
+            return;
+        }
+
+        _reached = await WalkAsync(_reached is { } reached && reached > front ? reached : front, cancellationToken);
+    }
+
+    /// <summary>Wakes jobs after <paramref name="after"/>; returns the last of them, null if the line or the free slots ended first.</summary>
+    private async Task<WaitingJob?> WalkAsync(WaitingJob? after, CancellationToken cancellationToken)
+    {
+        for (var woken = 0; woken < MaxWakesPerWalk;)
+        {
+            var batch = waiting.Take(Math.Min(nodes.FreeJobSlots(), MaxWakesPerWalk - woken), after);
             if (batch.Count == 0)
             {
-                return;
+                return null;
             }
 
             await Task.WhenAll(batch.Select(job => WakeAsync(job, cancellationToken)));
-            (woken, last) = (woken + batch.Count, batch[^1]);
+            (woken, after) = (woken + batch.Count, batch[^1]);
         }
+
+        return after;
     }
 
     private async Task WakeAsync(WaitingJob job, CancellationToken cancellationToken)

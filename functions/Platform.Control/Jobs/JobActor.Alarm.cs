@@ -7,12 +7,10 @@ internal sealed partial class JobActor
 {
     private const string ReminderName = "lease";
     private (TimeSpan Due, TimeSpan Period)? _armed;
-    private bool _isChecked;
 
     public async Task ReceiveReminderAsync(string reminderName, byte[] state, TimeSpan dueTime, TimeSpan period)
     {
         var job = await LoadAsync();
-        _isChecked = true;
         if (job is not null)
         {
             if (job.Current() is null)
@@ -59,7 +57,7 @@ internal sealed partial class JobActor
             : JobTransitions.IsTerminal(job.State) ? ((NextDebt(job) ?? now) - now, _options.QueueCheck)
             : job.Array is not null ? (_options.ArrayCheck, _options.ArrayCheck)
             : BackOff(job) is var wait && wait > TimeSpan.Zero ? (wait, _options.QueueRecheck)
-            : (_isChecked ? _options.QueueRecheck : _options.QueueCheck, _options.QueueRecheck);
+            : (nodes.IsSettled ? _options.QueueRecheck : _options.QueueCheck, _options.QueueRecheck);
 
         if (!JobTransitions.IsTerminal(job.State) && spec.DeadlineSeconds is { } seconds && job.SubmittedAt.AddSeconds(seconds) - now < due)
         {

@@ -275,6 +275,7 @@ public sealed class JobLifecycleTests
     [InlineData(3, "2999ms")]
     public async Task Deadline_InTheQueue_IsAlarmedInTimeAlsoAfterTheFirstCheck(int deadline, string firstAlarm)
     {
+        _control.Options.Settle = TimeSpan.FromSeconds(3);
         _control.Options.QueueCheck = TimeSpan.FromSeconds(10);
         Hear("worker-0", running: 1);
         await SubmitAsync(ControlHarness.Spec() with { DeadlineSeconds = deadline });
@@ -292,6 +293,19 @@ public sealed class JobLifecycleTests
         }
 
         Assert.Equal(ErrorCodes.DeadlineExceeded, (await _control.GetAsync("j"))!.Failure!.Code);
+    }
+
+    [Theory]
+    [InlineData(0, "3600s")]
+    [InlineData(60, "5s")]
+    public async Task Wait_OnNodesThatAreKnown_HasOneAlarmAnHourAndNotOneSoon(int settle, string alarm)
+    {
+        _control.Options.Settle = TimeSpan.FromSeconds(settle);
+        Hear("worker-0", running: 1);
+
+        await SubmitAsync(ControlHarness.Spec());
+
+        Assert.Equal((alarm, "3600s"), _control.Sidecar.Reminders["JobActor/j/lease"]);
     }
 
     [Fact]
