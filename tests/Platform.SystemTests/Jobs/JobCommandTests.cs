@@ -1,0 +1,62 @@
+using System.Text.Json;
+using Platform.Jobs;
+
+namespace Platform.SystemTests.Jobs;
+
+/// <summary>The verbs of <c>platform jobs</c> that wait for something, each as a process of its own.</summary>
+[Collection(nameof(JobsPlatform))]
+public sealed class JobCommandTests(JobsPlatform platform)
+{
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Submit_YamlWithFollow_PrintsTheLogAndThenTheEnd()
+    {
+        await using var submit = await RunAsync("submit", await WriteAsync("followed", "for i in 1 2 3; do echo line $i; sleep 0.1; done"), "--follow");
+
+        Assert.True(submit.ExitCode == 0, submit.Everything());
+        var places = new[] { "line 1", "line 2", "line 3", nameof(JobState.Succeeded) }.Select(what => submit.Output.ToList().FindIndex(line => line.EndsWith(what, StringComparison.Ordinal) || line.Contains(what + " ", StringComparison.Ordinal))).ToArray();
+        Assert.True(places[0] >= 0 && places.SequenceEqual(places.Order()), submit.Everything());
+    }
+
+    [Fact]
+    public async Task Submit_WithWaitAndJson_ExitsWithOneForAFailureAndPrintsNothingButTheJob()
+    {
+        await using var submit = await RunAsync("submit", await WriteAsync("awaited", "exit 3"), "--wait", "--json");
+
+        Assert.True(submit.ExitCode == 1, submit.Everything());
+        var job = JsonSerializer.Deserialize(string.Join('\n', submit.Output), JobsJson.Default.JobStatus)!;
+        Assert.Equal(("awaited", JobState.DeadLettered), (job.Id, job.State));
+    }
+
+    [Fact]
+    public async Task Retry_OfACancelledJob_RunsItsSpecUnderANewIdOnce()
+    {
+        var flag = Path.Combine(platform.Home, "go");
+        await platform.SubmitAsync(Shell("stopped", $"test -e {flag} || sleep 60"), Cancelled);
+        await platform.UntilAsync("stopped", job => job.State == JobState.Running, Cancelled);
+        await using var cancel = await RunAsync("cancel", "stopped");
+        await platform.EndOfJobAsync("stopped", Cancelled);
+        await File.WriteAllTextAsync(flag, "", Cancelled);
+
+        await using var retry = await RunAsync("retry", "stopped", "--wait");
+        await using var again = await RunAsync("retry", "stopped", "--wait");
+        await using var unknown = await RunAsync("retry", "nobody");
+
+        Assert.True(cancel.ExitCode == 0 && retry.ExitCode == 0 && again.ExitCode == 0, cancel.Everything() + retry.Everything() + again.Everything());
+        Assert.Single((await platform.JobAsync("stopped-retry-1", Cancelled)).Attempts);
+        Assert.Equal(JobState.Cancelled, (await platform.JobAsync("stopped", Cancelled)).State);
+        Assert.True(unknown.ExitCode == 4 && unknown.Errors.Any(line => line.Contains("nobody", StringComparison.Ordinal)), unknown.Everything());
+    }
+
+    private static JobSpec Shell(string id, string line) => JobsPlatform.Shell(id, line);
+
+    private Task<PlatformProcess> RunAsync(params string[] arguments) => PlatformProcess.RunAsync(Cancelled, ["jobs", .. arguments, "--home", platform.Home]);
+
+    private async Task<string> WriteAsync(string id, string line)
+    {
+        var file = Path.Combine(platform.Home, id + ".yaml");
+        await File.WriteAllTextAsync(file, $"id: {id}\nkind: exec\nmaxAttempts: 1\ncommand: [/bin/sh, -c, \"{line}\"]\n", Cancelled);
+        return file;
+    }
+}
