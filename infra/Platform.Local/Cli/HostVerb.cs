@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost;
+using Platform.Local.FunctionsHost.Http;
 
 namespace Platform.Local.Cli;
 
@@ -28,7 +29,7 @@ internal static class HostVerb
         verb.SetAction(async (command, cancellationToken) =>
         {
             InlineSockets.Enable();
-            using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft", LogLevel.Warning));
+            using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft", LogLevel.Warning).AddRequestFilter());
             try
             {
                 await using var host = await EmbeddedFunctionsHost.StartAsync(

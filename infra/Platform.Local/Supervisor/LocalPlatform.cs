@@ -1,6 +1,7 @@
 using Platform.DataPlane;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost;
+using Platform.Local.FunctionsHost.Http;
 using Platform.Local.Sidecar;
 using Platform.Local.Sidecar.Resources;
 
@@ -36,6 +37,7 @@ internal sealed class LocalPlatform : IAsyncDisposable
             .SetMinimumLevel(options.LogLevel)
             .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
             .AddFilter("System.Net.Http", LogLevel.Warning)
+            .AddRequestFilter()
             .AddProvider(new FollowLoggerProvider(log, options.Time)));
         _logger = _loggers.CreateLogger("Supervisor");
     }

@@ -116,7 +116,7 @@ internal sealed class HttpFrontDoor(
             return;
         }
 
-        context.TraceIdentifier = Guid.NewGuid().ToString();
+        context.TraceIdentifier = InvocationIds.Next();
         try
         {
             await (function.AllowsRawHttp && (host.Handler.Proxying || host.Handler.Forwarding)

@@ -44,8 +44,7 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
     private async Task<Exception?> ProxyAsync(HttpContext context, FunctionDefinition function, HandlerGeneration generation)
     {
         var begin = Environment.TickCount64;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        limit.CancelAfter(TimeLeft(begin));
+        using var limit = CallDeadline.Start(TimeLeft(begin), context.RequestAborted);
         using var request = RequestOf(context, function, generation);
         var body = context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0 ? new PassedOnBody(context.Request) : null;
         request.Content = body;
@@ -79,7 +78,7 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
         }
     }
 
-    private async Task CopyAsync(HttpResponseMessage response, HttpContext context, long begin, CancellationTokenSource limit)
+    private async Task CopyAsync(HttpResponseMessage response, HttpContext context, long begin, CallDeadline limit)
     {
         if (response.Content.Headers.ContentLength == 0 || HttpMethods.IsHead(context.Request.Method))
         {
@@ -98,7 +97,7 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
         {
             writer.Advance(length);
             await writer.FlushAsync(limit.Token);
-            limit.CancelAfter(TimeLeft(begin));
+            limit.Extend(TimeLeft(begin));
         }
     }
 

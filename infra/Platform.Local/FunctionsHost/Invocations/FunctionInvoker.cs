@@ -65,7 +65,7 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
 
     private async Task<EnvelopeResponse> InvokeOnceAsync(FunctionDefinition function, EnvelopeRequest envelope, CancellationToken cancellationToken)
     {
-        var invocationId = Guid.NewGuid().ToString();
+        var invocationId = InvocationIds.Next();
         var body = envelope.ToUtf8();
         try
         {
