@@ -63,7 +63,7 @@ internal static class DispatchBenchmark
 
             if (only is null or "path")
             {
-                await PathBenchmark.MeasureAsync(figures, appPort, folder);
+                await PathBenchmark.MeasureAsync(figures, peers, appPort, folder);
             }
 
             Print(figures, args.Contains("--json"));
