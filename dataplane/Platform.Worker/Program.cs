@@ -41,7 +41,7 @@ builder.Services.AddDapr();
 builder.Services.AddSingleton(services => new WorkerNode(name, services.GetRequiredService<IOptions<WorkerOptions>>()));
 builder.Services.AddSingleton<NodeChanges>();
 builder.Services.AddSingleton<WorkerMetrics>();
-builder.Services.AddSingleton(new PrometheusPage(WorkerMetrics.MeterName));
+builder.Services.AddSingleton(new PrometheusPage(WorkerMetrics.MeterName, NvmeTier.MeterName));
 builder.Services.AddSingleton<IObjectStorage>(services =>
     new CountingObjectStorage(ObjectStorageLocation.Open(services.GetRequiredService<WorkerNode>().ObjectStorage, services.GetRequiredService<TimeProvider>()), ObjectStorageCounters.Process));
 builder.Services.AddSingleton<OpenTier>();

@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Platform.DataPlane.DeviceMemory;
-using Platform.DataPlane.Nvme;
 using Platform.DataPlane.ObjectStorage;
 using Platform.Jobs.Telemetry;
 using Platform.Worker.Http;
@@ -9,7 +8,7 @@ using Platform.Worker.Models;
 
 namespace Platform.Worker;
 
-/// <summary>What an operator watches on a node: calls, tokens, where bytes came from, memory, jobs.</summary>
+/// <summary>What an operator watches on a node: calls, tokens, where bytes came from, memory, jobs. The tier has a meter of its own.</summary>
 internal sealed class WorkerMetrics : IDisposable
 {
     /// <summary>Name of the meter, and prefix of the names on the page.</summary>
@@ -44,19 +43,15 @@ internal sealed class WorkerMetrics : IDisposable
     public void Map(IEndpointRouteBuilder routes, PrometheusPage page)
     {
         var services = routes.ServiceProvider;
-        var (models, calls, jobs, tier) = (services.GetRequiredService<ResidentModels>(), services.GetRequiredService<InFlightCalls>(), services.GetRequiredService<JobRuns>(), services.GetRequiredService<NvmeTier>());
+        var (models, calls, jobs) = (services.GetRequiredService<ResidentModels>(), services.GetRequiredService<InFlightCalls>(), services.GetRequiredService<JobRuns>());
         _meter.CreateObservableGauge("completions.in.flight", () => calls.Count, null, "Completions that run or wait.");
         _meter.CreateObservableGauge("models.ready", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Ready), null, "Models in memory.");
         _meter.CreateObservableGauge("device.free", () => models.FreeBytes, "By", "Device memory that no model takes.");
         _meter.CreateObservableGauge("models.asleep", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Host), null, "Models asleep in host memory.");
         Map(services.GetRequiredService<NodeDevices>().Accelerator);
         _meter.CreateObservableGauge("jobs.running", () => jobs.Count, null, "Jobs that run here.");
-        _meter.CreateObservableGauge("tier.used", () => tier.UsedBytes, "By", "Bytes that blobs take on NVMe.");
-        _meter.CreateObservableGauge("tier.limit", () => tier.LimitBytes, "By", "Bytes that blobs may take on NVMe.");
         _meter.CreateObservableCounter("object.storage.read", () => ObjectStorageCounters.Process.BytesRead, "By", "Bytes really read from object storage.");
         _meter.CreateObservableCounter("object.storage.gets", () => ObjectStorageCounters.Process.Gets, null, "Reads of object storage.");
-        _meter.CreateObservableCounter("tier.device.read", () => tier.DeviceBytesRead, "By", "Bytes read from NVMe.");
-        _meter.CreateObservableCounter("tier.device.written", () => tier.DeviceBytesWritten, "By", "Bytes written to NVMe.");
         routes.MapGet("/metrics", () => Results.Text(page.Write(), PrometheusPage.ContentType));
     }
 

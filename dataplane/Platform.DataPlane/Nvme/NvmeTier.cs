@@ -14,6 +14,9 @@ namespace Platform.DataPlane.Nvme;
 /// </remarks>
 public sealed class NvmeTier : IAsyncDisposable
 {
+    /// <summary>Name of the meter with the figures of every open tier; each carries the tier's folder.</summary>
+    public const string MeterName = "Platform.DataPlane";
+
     private readonly FolderLock _lock;
     private readonly TierEnvironment _environment;
     private readonly Residents _residents;

@@ -3,13 +3,13 @@ using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme;
 
-/// <summary>Metrics of one tier, under the meter <c>Platform.DataPlane.Tier</c>; every figure carries the tier's folder, those by class the class.</summary>
+/// <summary>Metrics of one tier, under the meter <see cref="NvmeTier.MeterName"/>; every figure carries the tier's folder, those by class the class.</summary>
 internal sealed class TierMeter : IDisposable
 {
     // An enum's name is a new string or a boxed value each time it is asked for; reads are counted by class.
     private static readonly string[] Names = Enum.GetNames<TierClass>();
 
-    private readonly Meter _meter = new("Platform.DataPlane.Tier");
+    private readonly Meter _meter = new(NvmeTier.MeterName);
     private readonly KeyValuePair<string, object?> _folder;
     private readonly Counter<long> _opens;
     private readonly Counter<long> _evictions;
@@ -44,7 +44,8 @@ internal sealed class TierMeter : IDisposable
         _meter.CreateObservableGauge("tier.limit", () => new Measurement<long>(tier.LimitBytes, _folder), "By", "Bytes that blobs may take");
         _meter.CreateObservableGauge("tier.only_copy", () => new Measurement<long>(tier.OnlyCopyBytes, _folder), "By", "Bytes that are nowhere else");
         _meter.CreateObservableCounter("tier.device_read", () => new Measurement<long>(tier.DeviceBytesRead, _folder), "By", "Bytes read from the device");
-        _meter.CreateObservableCounter("tier.device_written", () => new Measurement<long>(tier.DeviceBytesWritten, _folder), "By", "Bytes written to the device");
+        _meter.CreateObservableCounter("tier.device_written", () => new Measurement<long>(tier.DeviceBytesWritten, _folder), "By", "Bytes of blobs written to the device");
+        _meter.CreateObservableCounter("tier.catalog_written", () => new Measurement<long>(tier.CatalogDeviceBytesWritten, _folder), "By", "Bytes that the catalog wrote to the device");
         _meter.CreateObservableCounter("tier.device_reads", () => new Measurement<long>(tier.DeviceReads, _folder), "{read}", "Reads that the device was asked for");
         _meter.CreateObservableGauge("tier.queue_depth", () => new Measurement<long>(tier.QueueDepth, _folder), "{request}", "Reads and writes under way");
         _meter.CreateObservableGauge("tier.used_by_class", () => Enum.GetValues<TierClass>().Select(tierClass => new Measurement<long>(tier.UsedBytesOf(tierClass), _folder, Of(tierClass))), "By", "Bytes that blobs of a class take");

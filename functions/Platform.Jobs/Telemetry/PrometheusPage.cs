@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Platform.Jobs.Telemetry;
 
-/// <summary>The metrics of one meter as a page in Prometheus' text format (version 0.0.4). Counters and gauges; histograms appear as <c>_sum</c> and <c>_count</c>. Thread-safe.</summary>
+/// <summary>The metrics of some meters as a page in Prometheus' text format (version 0.0.4). Counters and gauges; histograms appear as <c>_sum</c> and <c>_count</c>. Thread-safe.</summary>
 /// <remarks>Names become <c>meter_instrument_unit</c> with underscores, counters end in <c>_total</c>; tags become labels.</remarks>
 public sealed class PrometheusPage : IDisposable
 {
@@ -15,12 +15,12 @@ public sealed class PrometheusPage : IDisposable
     private readonly ConcurrentDictionary<(Instrument Instrument, string Labels), Series> _series = new();
     private readonly Lock _observing = new();
 
-    /// <summary>Collects from the meter of this name, from now on.</summary>
-    public PrometheusPage(string meter)
+    /// <summary>Collects from the meters of these names, from now on.</summary>
+    public PrometheusPage(params string[] meters)
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == meter)
+            if (meters.Contains(instrument.Meter.Name))
             {
                 listener.EnableMeasurementEvents(instrument);
             }

@@ -51,6 +51,7 @@ public sealed class JobsOverProcessesTests : IAsyncLifetime
         var page = await metrics.Content.ReadAsStringAsync(Cancelled);
         Assert.Contains("platform_worker_job_attempts_total{outcome=\"succeeded\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("# TYPE platform_worker_object_storage_read_bytes_total counter\n", page, StringComparison.Ordinal);
+        Assert.Contains("# TYPE platform_dataplane_tier_used_bytes gauge\n", page, StringComparison.Ordinal);
     }
 
     [Fact]
