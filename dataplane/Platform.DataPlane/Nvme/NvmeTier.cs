@@ -158,21 +158,21 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <param name="lengthBytes">Exactly how many.</param>
     /// <param name="cancellationToken">Stops the writing; nothing remains of it then.</param>
     /// <exception cref="StorageException"><see cref="StorageError.Full"/>: no room, or too many only copies and no uploads; <see cref="StorageError.Truncated"/>: fewer bytes than announced.</exception>
-    public async Task PutAsync(string key, TierClass tierClass, Stream content, long lengthBytes, CancellationToken cancellationToken = default)
+    public Task PutAsync(string key, TierClass tierClass, Stream content, long lengthBytes, CancellationToken cancellationToken = default)
     {
-        ObjectKey.ThrowIfInvalid(key);
         ArgumentNullException.ThrowIfNull(content);
         ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
-        try
-        {
-            await _onlyCopies.PutAsync(key, tierClass, content, lengthBytes, cancellationToken);
-        }
-        finally
-        {
-            // If it failed, the blob that it was to replace is still to be uploaded.
-            _uploader?.Wake();
-        }
+        return PutAsync(key, tierClass, lengthBytes, writer => writer.WriteAsync(content, cancellationToken), cancellationToken);
     }
+
+    /// <summary>As the other, from memory. What lies in <see cref="HostMemory.AlignedMemory"/> from a multiple of 4096 on is written from there, without a copy.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="tierClass">What it is for.</param>
+    /// <param name="content">Its bytes; not to be changed before this completes.</param>
+    /// <param name="cancellationToken">Stops the writing; nothing remains of it then.</param>
+    /// <exception cref="StorageException"><see cref="StorageError.Full"/>: no room, or too many only copies and no uploads.</exception>
+    public Task PutAsync(string key, TierClass tierClass, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>
+        PutAsync(key, tierClass, content.Length, writer => writer.WriteAsync(content, cancellationToken), cancellationToken);
 
     /// <summary>Starts to copy only copies to object storage, those of earlier runs included, one after the other, until the tier is disposed. A copy that fails is tried again with growing pauses, and a large one goes on where it broke off, after a restart too.</summary>
     /// <param name="storage">Where to.</param>
@@ -291,5 +291,19 @@ public sealed class NvmeTier : IAsyncDisposable
 
         await _environment.DisposeAsync();
         _lock.Dispose();
+    }
+
+    private async Task PutAsync(string key, TierClass tierClass, long lengthBytes, Func<BlobWriter, Task> write, CancellationToken cancellationToken)
+    {
+        ObjectKey.ThrowIfInvalid(key);
+        try
+        {
+            await _onlyCopies.PutAsync(key, tierClass, lengthBytes, write, cancellationToken);
+        }
+        finally
+        {
+            // If it failed, the blob that it was to replace is still to be uploaded.
+            _uploader?.Wake();
+        }
     }
 }

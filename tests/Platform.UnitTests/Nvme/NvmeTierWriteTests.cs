@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Platform.DataPlane;
+using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Tiering;
 using Platform.UnitTests.ObjectStorage;
@@ -33,6 +34,51 @@ public sealed class NvmeTierWriteTests : IDisposable
         await lease.ReadAsync(0, read, Token);
         Assert.Equal(bytes, read);
         Assert.Equal(Durability.OnlyCopy, Assert.Single(await again.ListAsync(Token)).Durability);
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(5, true)]
+    [InlineData((40 * Chunk) + 5, true)]
+    [InlineData((40 * Chunk) + 5, false)]
+    public async Task Put_FromMemory_IsThereAlsoAfterReopen(int length, bool aligned)
+    {
+        var bytes = Pattern.Bytes(length);
+        using var memory = new AlignedMemory(length + 1);
+        var content = memory.Slice(aligned ? 0 : 1, length);
+        bytes.CopyTo(content);
+        await using (var tier = await Open())
+        {
+            await tier.PutAsync("ckpt/1", TierClass.Checkpoints, content, Token);
+        }
+
+        await using var again = await Open();
+        await using var lease = again.TryOpen("ckpt/1")!;
+        var read = new byte[length];
+        await lease.ReadAsync(0, read, Token);
+        Assert.Equal(bytes, read);
+        Assert.Empty((await again.CheckAsync("ckpt/1", cancellationToken: Token))!.Damage);
+    }
+
+    [Fact]
+    public async Task Put_FromAlignedMemory_NeedsNoBufferOfTheTier()
+    {
+        await using var tier = await Open();
+        using var memory = new AlignedMemory(20 * Chunk);
+        Pattern.Bytes(20 * Chunk).CopyTo(memory.Slice(0, 20 * Chunk));
+        var stuck = new StuckStream();
+        var waiting = Enumerable.Range(0, new NvmeTierOptions { Folder = "" }.Buffers).Select(i => tier.PutAsync($"held-{i}", TierClass.Checkpoints, stuck, Chunk, Token)).ToList();
+        await stuck.WhenAskedAsync(waiting.Count, Token);
+
+        await tier.PutAsync("k", TierClass.Checkpoints, memory.Slice(0, 20 * Chunk), Token);
+
+        stuck.End();
+        foreach (var put in waiting)
+        {
+            Assert.Equal(StorageError.Truncated, (await Assert.ThrowsAsync<StorageException>(() => put)).Error);
+        }
+
+        Assert.Empty((await tier.CheckAsync("k", cancellationToken: Token))!.Damage);
     }
 
     [Fact]
@@ -128,4 +174,34 @@ public sealed class NvmeTierWriteTests : IDisposable
         new NvmeTierOptions { Folder = _folder.Path, ChunkBytes = Chunk, MetadataBytes = 4 << 20, LimitBytes = limit + (4 << 20) },
         NullLogger.Instance,
         Token);
+
+    /// <summary>Gives nothing until it is ended, and then too little.</summary>
+    private sealed class StuckStream : MemoryStream
+    {
+        private readonly SemaphoreSlim _asked = new(0);
+        private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public async Task WhenAskedAsync(int times, CancellationToken cancellationToken)
+        {
+            for (; times > 0; times--)
+            {
+                await _asked.WaitAsync(cancellationToken);
+            }
+        }
+
+        public void End() => _ended.SetResult();
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            _asked.Release();
+            await _ended.Task.WaitAsync(cancellationToken);
+            return 0;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _asked.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }

@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Blobs;
 
-/// <summary>Takes the bytes of a new blob from a stream, chunks written while the next is read.</summary>
+/// <summary>Takes the bytes of a new blob from a stream, chunks written while the next is read, or from memory.</summary>
 internal sealed class BlobWriter(TierEnvironment tier, Blob blob)
 {
     /// <summary>Writes all chunks. Sealing comes after, see <see cref="BlobRecorder.SealAsync"/>.</summary>
@@ -41,7 +42,43 @@ internal sealed class BlobWriter(TierEnvironment tier, Blob blob)
         }
     }
 
-    private async Task WriteChunkAsync(int index, uint crc, AlignedBuffer buffer, Memory<byte> padded)
+    /// <summary>Writes all chunks from where they lie; only what direct I/O cannot take so is copied: memory that is not aligned, and an end that is no multiple of 4096.</summary>
+    public async Task WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        var writes = new List<Task>();
+        try
+        {
+            for (var index = 0; index < blob.Chunks.Count; index++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (index >= tier.Options.Buffers)
+                {
+                    await writes[index - tier.Options.Buffers];
+                }
+
+                var chunk = content.Slice((int)blob.Layout.OffsetOf(index), blob.Layout.LengthOf(index));
+                var crc = Checksum.Crc32C(chunk.Span);
+                if (DirectFile.IsAligned(MemoryMarshal.AsMemory(chunk)))
+                {
+                    writes.Add(WriteChunkAsync(index, crc, buffer: null, chunk));
+                    continue;
+                }
+
+                var copy = await tier.Buffers.RentAsync(cancellationToken);
+                var padded = copy.Memory[..(int)AlignedMemory.RoundUp(chunk.Length)];
+                chunk.Span.CopyTo(padded.Span);
+                padded.Span[chunk.Length..].Clear();
+                writes.Add(WriteChunkAsync(index, crc, copy, padded));
+            }
+        }
+        finally
+        {
+            // Whatever ends this: the memory is its owner's again.
+            await Task.WhenAll(writes);
+        }
+    }
+
+    private async Task WriteChunkAsync(int index, uint crc, AlignedBuffer? buffer, ReadOnlyMemory<byte> padded)
     {
         using (buffer)
         {

@@ -23,14 +23,14 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
     }
 
     /// <summary>Writes a blob; completes when it is durable and has taken the place of one with the same key.</summary>
-    public async Task PutAsync(string key, TierClass tierClass, Stream content, long lengthBytes, CancellationToken cancellationToken)
+    public async Task PutAsync(string key, TierClass tierClass, long lengthBytes, Func<BlobWriter, Task> write, CancellationToken cancellationToken)
     {
         var blob = await ReserveAsync(key, tierClass, lengthBytes, cancellationToken);
         try
         {
             blob.OpenFile(create: true);
             Posix.SyncFolder(tier.BlobFolder);
-            await new BlobWriter(tier, blob).WriteAsync(content, cancellationToken);
+            await write(new BlobWriter(tier, blob));
             await PublishAsync(blob);
         }
         catch (Exception cause)
