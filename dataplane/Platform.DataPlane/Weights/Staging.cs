@@ -19,7 +19,7 @@ internal sealed class Staging : IAsyncDisposable
     private readonly ObjectStorageCounters _counters = new();
     private readonly CountingObjectStorage _storage;
     private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> _smallFiles = new(StringComparer.Ordinal);
+    private readonly SmallFiles _smallFiles;
     private readonly Lock _telling = new();
     private readonly List<StagedFile> _files = [];
     private readonly ConcurrentBag<BlobLease> _leases = [];
@@ -59,6 +59,7 @@ internal sealed class Staging : IAsyncDisposable
         _headers = headers;
         _clock = new StagingClock(time);
         _storage = new CountingObjectStorage(model.Storage, _counters);
+        _smallFiles = new SmallFiles(options.MaxSmallFileBytes);
         Opening = OpenAsync();
     }
 
@@ -78,7 +79,7 @@ internal sealed class Staging : IAsyncDisposable
     /// <summary>Waits until a tensor is on the device.</summary>
     public Task<DeviceTensor> OnDeviceAsync(string name, CancellationToken cancellationToken) => _tensors!.OnDeviceAsync(name, cancellationToken);
 
-    public ReadOnlyMemory<byte>? File(string name) => _smallFiles.TryGetValue(name, out var bytes) ? bytes : default(ReadOnlyMemory<byte>?);
+    public ReadOnlyMemory<byte>? File(string name) => _smallFiles.Find(name);
 
     public StagingReport Report => new(
         _counters.BytesRead,
@@ -165,7 +166,13 @@ internal sealed class Staging : IAsyncDisposable
         _clock.MarkOpened();
     }
 
-    private Task ReadSmallFilesAsync() => Task.WhenAll(_model.Files.Where(static file => !file.IsWeights).Select(ReadSmallAsync).ToList());
+    private async Task ReadSmallFilesAsync()
+    {
+        var isAwake = IsAwake;
+        var bytes = await _smallFiles.ReadAsync(_model, _image, isAwake, LeaseAsync, _stop.Token);
+        Interlocked.Add(ref _landed, bytes);
+        Interlocked.Add(ref _hostBytes, isAwake ? bytes : 0);
+    }
 
     /// <summary>Takes every header from memory or from its file.</summary>
     /// <returns>With each, how many chunks at the beginning of the file are where they go by that.</returns>
@@ -210,34 +217,6 @@ internal sealed class Staging : IAsyncDisposable
         // One ring for all files: that is the bound of what is on its way without a place of its own.
         _ring ??= new AlignedBufferPool(chunk, _options.Parallelism, _room.Accelerator.AllocatePinned);
         return new StagedFile(source, lease, chunk, _image?.Of(source.Name), IsAwake);
-    }
-
-    private async Task ReadSmallAsync(ModelFileSource file)
-    {
-        if (file.LengthBytes > _options.MaxSmallFileBytes)
-        {
-            throw new WeightsException($"'{file.Name}' of model '{_model.Model}' has {file.LengthBytes} bytes; a file that is not weights may have {_options.MaxSmallFileBytes}. Remove it from the model.");
-        }
-
-        var bytes = new byte[file.LengthBytes];
-        var kept = _image?.Of(file.Name).Slice(0, bytes.Length);
-        if (IsAwake)
-        {
-            kept!.Value.CopyTo(bytes);
-            Interlocked.Add(ref _hostBytes, bytes.Length);
-        }
-        else
-        {
-            var lease = await LeaseAsync(file);
-            await lease.ReadAsync(0, bytes, _stop.Token);
-            if (kept is { } image)
-            {
-                bytes.CopyTo(image);
-            }
-        }
-
-        _smallFiles[file.Name] = bytes;
-        Interlocked.Add(ref _landed, bytes.Length);
     }
 
     private async Task<BlobLease> LeaseAsync(ModelFileSource file)
