@@ -20,6 +20,11 @@ internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, No
     {
         var started = time.GetTimestamp();
         var files = new ModelFiles(manifest.Name, storage, [.. manifest.Files.Select(file => new ModelFileSource(file.Name, ObjectKeys.ModelFile(manifest.Name, file.Name), file.LengthBytes, file.ETag))]);
+        if (stager.Estimate(files) is { Duration: { } expected } estimate)
+        {
+            ModelLog.Expected(logger, manifest.Name, estimate.ObjectStoreBytes, estimate.NvmeBytes, estimate.MemoryBytes, expected.TotalMilliseconds);
+        }
+
         var staged = await stager.StageAsync(files, room, null, cancellationToken);
         LlamaEngine? engine = null;
         try
