@@ -231,6 +231,7 @@ public sealed class DeviceStagingTests : IDisposable
         Assert.Equal(["other"], images.Models);
         Assert.InRange(images.UsedBytes, 1, images.LimitBytes);
         Assert.True(images.Drop("other"));
+        await Seal(tier, other);
         Assert.Equal(0, images.UsedBytes);
         Assert.True((await Load(stager, other)).NvmeBytes > 0);
     }
