@@ -160,7 +160,7 @@ internal sealed class JobIndexTree(IActorStateManager state)
         for (var level = path.Count - 1; level >= 0; level--)
         {
             var (node, ranges, position) = path[level];
-            var isNewest = position == ranges.Count - 1 && path.Take(level).All(step => step.IsLast);
+            var isNewest = path.Take(level + 1).All(step => step.IsLast);
             List<JobIndexPageRange> all = [.. ranges.Take(position + 1), child, .. ranges.Skip(position + 1)];
             if (all.Count <= FanOut)
             {
