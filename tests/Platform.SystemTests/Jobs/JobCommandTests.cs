@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Platform.Jobs;
+using static Platform.SystemTests.Jobs.JobsPlatform;
 
 namespace Platform.SystemTests.Jobs;
 
@@ -48,8 +49,6 @@ public sealed class JobCommandTests(JobsPlatform platform)
         Assert.Equal(JobState.Cancelled, (await platform.JobAsync("stopped", Cancelled)).State);
         Assert.True(unknown.ExitCode == 4 && unknown.Errors.Any(line => line.Contains("nobody", StringComparison.Ordinal)), unknown.Everything());
     }
-
-    private static JobSpec Shell(string id, string line) => JobsPlatform.Shell(id, line);
 
     private Task<PlatformProcess> RunAsync(params string[] arguments) => PlatformProcess.RunAsync(Cancelled, ["jobs", .. arguments, "--home", platform.Home]);
 

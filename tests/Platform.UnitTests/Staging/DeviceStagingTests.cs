@@ -35,7 +35,7 @@ public sealed class DeviceStagingTests : IDisposable
         await using var tier = await Open();
 
         var cold = await Load(new ModelStager(tier), model);
-        await Seal(tier, model);
+        await tier.SealAsync(model.Files, Token);
         using var images = new HostImages(8 << 20);
         var stager = new ModelStager(tier, images: images);
         var warm = await Load(stager, model);
@@ -73,7 +73,7 @@ public sealed class DeviceStagingTests : IDisposable
         await using var tier = await Open();
         var stager = new ModelStager(tier);
         await Load(stager, model);
-        await Seal(tier, model);
+        await tier.SealAsync(model.Files, Token);
         var copied = _accelerator.CopiedBytes;
 
         var again = await Load(stager, model);
@@ -231,7 +231,7 @@ public sealed class DeviceStagingTests : IDisposable
         Assert.Equal(["other"], images.Models);
         Assert.InRange(images.UsedBytes, 1, images.LimitBytes);
         Assert.True(images.Drop("other"));
-        await Seal(tier, other);
+        await tier.SealAsync(other.Files, Token);
         Assert.Equal(0, images.UsedBytes);
         Assert.True((await Load(stager, other)).NvmeBytes > 0);
     }
@@ -275,16 +275,6 @@ public sealed class DeviceStagingTests : IDisposable
         room.Dispose();
         Assert.Equal((0L, 0L), (images.UsedBytes, _accelerator.AllocatedBytes));
         Assert.All(await tier.ListAsync(Token), blob => Assert.Equal(0, blob.Leases));
-    }
-
-    /// <summary>Waits until every chunk is on the device: until then its readers have it from memory.</summary>
-    private static async Task Seal(NvmeTier tier, TestModel model)
-    {
-        foreach (var file in model.Files.Files)
-        {
-            await using var lease = tier.TryOpen(file.ObjectKey)!;
-            await lease.FillAsync(cancellationToken: Token);
-        }
     }
 
     private static async Task<StagingReport> LoadIntoHostMemory(ModelStager stager, TestModel model)

@@ -37,13 +37,7 @@ public sealed class ModelStagerTests : IDisposable
             Assert.NotNull(cold.Report.Completed);
         }
 
-        // Until a chunk is on the device its readers have it from memory.
-        foreach (var file in model.Files.Files)
-        {
-            await using var lease = tier.TryOpen(file.ObjectKey)!;
-            await lease.FillAsync(cancellationToken: Token);
-        }
-
+        await tier.SealAsync(model.Files, Token);
         await using var warm = await stager.StageAsync(model.Files, cancellationToken: Token);
         await warm.Completion;
         await AssertTensors(model, warm);
