@@ -61,6 +61,28 @@ public sealed class EmbeddedQueueTests : IAsyncLifetime
         await waiting;
     }
 
+    [Theory]
+    [InlineData(-3)]
+    [InlineData(3)]
+    public async Task Clock_SetByHours_HidesNoMessageAndEndsNoLease(int hours)
+    {
+        var time = new FakeTimeProvider();
+        await _store.DisposeAsync();
+        _store = await EmbeddedQueueStore.OpenAsync(_folder, Limit, time, Cancel);
+        var queue = _store.Open("work");
+        await queue.SendAsync("taken", Cancel);
+        var taken = Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
+        await queue.SendAsync("waiting", Cancel);
+
+        time.Shift(TimeSpan.FromHours(hours));
+        var waiting = Assert.Single(await queue.ReceiveAsync(16, Lease, Cancel));
+        time.Advance(Lease);
+        var again = Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
+
+        Assert.Equal(("waiting", "taken", 2L), (waiting.Text, again.Text, again.DequeueCount));
+        Assert.Equal(taken.NextVisibleTime.AddHours(hours), waiting.NextVisibleTime);
+    }
+
     [Fact]
     public async Task Reopen_WithTakenMessages_ShowsThemAtOnceWithTheirCounts()
     {

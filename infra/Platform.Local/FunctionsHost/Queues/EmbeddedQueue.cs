@@ -27,6 +27,8 @@ internal sealed class EmbeddedQueue : IMessageQueue
     private readonly List<EmbeddedEntry> _uncounted = [];
     private readonly ITimer _countTimer;
     private readonly LateRemovals _removals;
+    private readonly DateTimeOffset _opened;
+    private readonly long _openedStamp;
     private TaskCompletionSource _news = new();
     private long _lastSequence;
 
@@ -35,6 +37,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
         Name = name;
         _store = store;
         _time = time;
+        (_opened, _openedStamp) = (time.GetUtcNow(), time.GetTimestamp());
         _removals = new LateRemovals(store, time);
         _countTimer = time.CreateTimer(_ => _ = SaveCountsAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -58,13 +61,16 @@ internal sealed class EmbeddedQueue : IMessageQueue
     {
         get
         {
-            var now = _time.GetUtcNow();
+            var now = SteadyNow;
             lock (_lock)
             {
                 return _byVisibility.TakeWhile(entry => entry.VisibleAt <= now).Count();
             }
         }
     }
+
+    /// <summary>The time of visibility: it goes on when somebody sets the clock, so that no lease ends early and no message stays hidden for it.</summary>
+    private DateTimeOffset SteadyNow => _opened + _time.GetElapsedTime(_openedStamp);
 
     /// <exception cref="ArgumentException">The text is longer than 64 KiB.</exception>
     /// <exception cref="StorageException">The message is not acknowledged: the disk or the store is full, or cannot be written.</exception>
@@ -77,14 +83,15 @@ internal sealed class EmbeddedQueue : IMessageQueue
 
         var now = _time.GetUtcNow();
         var message = new EmbeddedMessage(Guid.NewGuid(), now, now + TimeToLive, text);
-        var entry = new EmbeddedEntry { Id = message.Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = now };
+        var entry = new EmbeddedEntry { Id = message.Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = SteadyNow };
         await _removals.CommitWithAsync(new DurableWrite(MessageKey(entry), message.ToBytes()), cancellationToken);
         Add(entry);
     }
 
     public Task<IReadOnlyList<QueueMessage>> ReceiveAsync(int count, TimeSpan lease, CancellationToken cancellationToken)
     {
-        var now = _time.GetUtcNow();
+        var now = SteadyNow;
+        var clock = _time.GetUtcNow();
         var taken = new List<QueueMessage>();
         var expired = new List<DurableWrite>();
         lock (_lock)
@@ -93,7 +100,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
             {
                 _byVisibility.Remove(entry);
                 var message = Read(entry);
-                if (message.Expires <= now)
+                if (message.Expires <= clock)
                 {
                     _entries.Remove(entry.Id);
                     expired.AddRange(Removal(entry));
@@ -104,7 +111,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
                 entry.Renew(now + lease);
                 _byVisibility.Add(entry);
                 _uncounted.Add(entry);
-                taken.Add(new QueueMessage(entry.Id.ToString(), message.Text, entry.PopReceipt, entry.DequeueCount, message.Inserted, message.Expires, entry.VisibleAt));
+                taken.Add(new QueueMessage(entry.Id.ToString(), message.Text, entry.PopReceipt, entry.DequeueCount, message.Inserted, message.Expires, clock + lease));
             }
 
             if (taken.Count > 0 && _uncounted.Count == taken.Count)
@@ -128,9 +135,9 @@ internal sealed class EmbeddedQueue : IMessageQueue
         lock (_lock)
         {
             news = _news.Task;
-            if (_byVisibility.Min is { } next && next.VisibleAt - _time.GetUtcNow() < wait)
+            if (_byVisibility.Min is { } next && next.VisibleAt - SteadyNow < wait)
             {
-                wait = next.VisibleAt - _time.GetUtcNow();
+                wait = next.VisibleAt - SteadyNow;
             }
         }
 
@@ -154,7 +161,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
         {
             var entry = Held(id, popReceipt);
             _byVisibility.Remove(entry);
-            entry.Renew(_time.GetUtcNow() + delay);
+            entry.Renew(SteadyNow + delay);
             _byVisibility.Add(entry);
             renewed = entry.PopReceipt;
         }
@@ -173,7 +180,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
             _byVisibility.Remove(entry);
             _entries.Remove(entry.Id);
             removal = Removal(entry);
-            idle = _byVisibility.Min is not { } next || next.VisibleAt > _time.GetUtcNow();
+            idle = _byVisibility.Min is not { } next || next.VisibleAt > SteadyNow;
         }
 
         // While messages wait, whoever removes one is about to take the next.
@@ -183,12 +190,13 @@ internal sealed class EmbeddedQueue : IMessageQueue
     /// <summary>The first messages in the order in which they become visible, without taking them.</summary>
     public IReadOnlyList<QueueMessage> Peek(int count)
     {
+        var ahead = _time.GetUtcNow() - SteadyNow;
         lock (_lock)
         {
             return [.. _byVisibility.Take(count).Select(entry =>
             {
                 var message = Read(entry);
-                return new QueueMessage(entry.Id.ToString(), message.Text, "", entry.DequeueCount, message.Inserted, message.Expires, entry.VisibleAt);
+                return new QueueMessage(entry.Id.ToString(), message.Text, "", entry.DequeueCount, message.Inserted, message.Expires, entry.VisibleAt + ahead);
             })];
         }
     }
@@ -235,7 +243,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
     {
         var sequence = long.Parse(key.AsSpan(key.LastIndexOf('/') + 1), NumberStyles.HexNumber);
         _store.TryGet(key, out var value);
-        var entry = new EmbeddedEntry { Id = EmbeddedMessage.Parse(value).Id, Sequence = sequence, VisibleAt = _time.GetUtcNow() };
+        var entry = new EmbeddedEntry { Id = EmbeddedMessage.Parse(value).Id, Sequence = sequence, VisibleAt = SteadyNow };
         if (_store.TryGet(CountKey(entry), out var count))
         {
             entry.DequeueCount = entry.SavedCount = BinaryPrimitives.ReadInt64LittleEndian(count);
