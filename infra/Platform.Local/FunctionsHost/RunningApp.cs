@@ -124,7 +124,7 @@ internal sealed class RunningApp : IAsyncDisposable
         {
             try
             {
-                timers.Add(new TimerListener(function, settings, invoker, Path.Combine(_options.StateFolder, "timers"), _options.TimeProvider, _logger));
+                timers.Add(new TimerListener(function, settings, (envelope, abort) => invoker.InvokeAsync(function, envelope, abort), Path.Combine(_options.StateFolder, "timers"), _options.TimeProvider, _logger));
             }
             catch (Exception exception) when (exception is FormatException or TimeZoneNotFoundException)
             {

@@ -7,18 +7,28 @@ namespace Platform.Local.FunctionsHost.Timers;
 /// <summary>Runs one timer-triggered function. A failure does not stop the schedule; runs never overlap; a run missed while the host was down is made up for once.</summary>
 internal sealed class TimerListener
 {
+    /// <summary>A clock that a time server sets back by less than this does not run a tick again; one that is set back further means another time.</summary>
+    private static readonly TimeSpan SmallStep = TimeSpan.FromMinutes(1);
+
     private readonly FunctionDefinition _function;
     private readonly Func<DateTimeOffset, DateTimeOffset?> _next;
-    private readonly FunctionInvoker _invoker;
+    private readonly Func<Func<EnvelopeRequest>, CancellationToken, Task> _invoke;
     private readonly TimerStatusFile? _file;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private DateTimeOffset _lastTick;
 
+    /// <param name="function">The function.</param>
+    /// <param name="settings">For <c>%SETTING%</c> in the schedule, and the time zone.</param>
+    /// <param name="invoke">Runs the function; an <see cref="InvocationException"/> is logged where it is thrown.</param>
+    /// <param name="statusFolder">Where the statuses of timers are kept.</param>
+    /// <param name="time">The clock; it may be set while the timer waits.</param>
+    /// <param name="logger">Hears of a status that cannot be kept.</param>
     /// <exception cref="FormatException">The schedule cannot be read.</exception>
-    public TimerListener(FunctionDefinition function, AppSettings settings, FunctionInvoker invoker, string statusFolder, TimeProvider time, ILogger logger)
+    public TimerListener(FunctionDefinition function, AppSettings settings, Func<Func<EnvelopeRequest>, CancellationToken, Task> invoke, string statusFolder, TimeProvider time, ILogger logger)
     {
         _function = function;
-        _invoker = invoker;
+        _invoke = invoke;
         _time = time;
         _logger = logger;
         var schedule = settings.Expand(function.Trigger.Text("schedule") ?? throw new FormatException($"The timer '{function.Name}' has no schedule."));
@@ -42,11 +52,12 @@ internal sealed class TimerListener
                 await FireAsync(status, isPastDue: false, abort);
             }
 
-            while (_next(_time.GetUtcNow()) is { } next)
+            while (NextTick() is { } next)
             {
                 Keep(next);
                 if (await ScheduleWait.UntilAsync(next, _time, stopping))
                 {
+                    _lastTick = next;
                     await FireAsync(_file?.Read(), isPastDue: false, abort);
                 }
             }
@@ -55,6 +66,12 @@ internal sealed class TimerListener
         {
             // Stopping.
         }
+    }
+
+    private DateTimeOffset? NextTick()
+    {
+        var now = _time.GetUtcNow();
+        return _next(_lastTick > now && _lastTick - now < SmallStep ? _lastTick : now);
     }
 
     private static Func<DateTimeOffset, DateTimeOffset?> Occurrences(string schedule, string? timeZone)
@@ -87,14 +104,14 @@ internal sealed class TimerListener
         var started = _time.GetUtcNow();
         try
         {
-            await _invoker.InvokeAsync(_function, () => EnvelopeOf(status, isPastDue), abort);
+            await _invoke(() => EnvelopeOf(status, isPastDue), abort);
         }
         catch (InvocationException)
         {
             // Logged where it failed; the next tick comes anyway.
         }
 
-        if (_next(_time.GetUtcNow()) is { } next)
+        if (NextTick() is { } next)
         {
             Keep(next, started);
         }
