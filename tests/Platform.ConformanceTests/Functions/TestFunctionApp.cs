@@ -114,6 +114,15 @@ internal sealed class TestFunctionApp : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits for something that happens soon.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        while (!condition())
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>Waits until the handler has got <paramref name="count"/> envelopes of a function.</summary>
     public async Task<IReadOnlyList<JsonNode>> InvocationsAsync(string function, int count)
     {

@@ -1,8 +1,10 @@
 // A custom handler in plain Node.js: answers envelopes as a file per function says, echoes raw requests, records what it got.
-//   ANSWERS/{function}.json   {"status":200,"contentType":"application/json","body":<JSON or text>,"delayMs":0,"failures":n,"hangUp":false,"garbage":false}
+//   ANSWERS/{function}.json   {"status":200,"contentType":"application/json","location":"/Other","body":<JSON or text>,"delayMs":0,"failures":n,"hangUp":false,"garbage":false}
 //   RECORD                    one JSON line per envelope
+//   SAY                       a line for both outputs
+//   STARTS, EXIT_STARTS       a file that counts starts; those up to the number end at once, with exit code EXIT_CODE
 import { createServer } from "node:http";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
 
 const port = Number(process.env.FUNCTIONS_CUSTOMHANDLER_PORT);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -27,7 +29,10 @@ async function envelope(name, request, response) {
   if (answer.hangUp) return request.socket.destroy();
   if (answer.garbage) return request.socket.end("this is not HTTP\r\n\r\n");
   const failing = answer.failures !== undefined && count <= answer.failures;
-  response.writeHead(failing ? 500 : answer.status ?? 200, answer.contentType === "" ? {} : { "Content-Type": answer.contentType ?? "application/json" });
+  response.writeHead(failing ? 500 : answer.status ?? 200, {
+    ...(answer.contentType === "" ? {} : { "Content-Type": answer.contentType ?? "application/json" }),
+    ...(answer.location ? { Location: answer.location } : {}),
+  });
   response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body ?? {}));
 }
 
@@ -70,6 +75,15 @@ async function raw(url, request, response) {
     response.writeHead(status, { "Content-Type": "application/json", "X-From": "handler" });
     response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, body: body.toString("base64") }));
   }
+}
+
+if (process.env.SAY) {
+  console.log(process.env.SAY);
+  console.error(process.env.SAY);
+}
+if (process.env.STARTS) {
+  appendFileSync(process.env.STARTS, ".");
+  if (statSync(process.env.STARTS).size <= Number(process.env.EXIT_STARTS)) process.exit(Number(process.env.EXIT_CODE));
 }
 
 // The embedded host closes standard input a second before it kills: ending then makes the tests that much shorter.

@@ -11,6 +11,8 @@ internal sealed class CallDeadline : IDisposable
 
     private readonly CancellationTokenSource _source;
     private readonly CancellationTokenRegistration _caller;
+    private readonly Lock _lock = new();
+    private bool _isOver;
 
     private CallDeadline(CancellationTokenSource source, CancellationToken caller)
     {
@@ -30,13 +32,27 @@ internal sealed class CallDeadline : IDisposable
         return new CallDeadline(source, caller);
     }
 
-    /// <summary>Counts anew from now.</summary>
-    public void Extend(TimeSpan left) => _source.CancelAfter(left);
+    /// <summary>Counts anew from now. Does nothing once this is disposed: a body may still be on its way when the answer is there.</summary>
+    public void Extend(TimeSpan left)
+    {
+        lock (_lock)
+        {
+            if (!_isOver)
+            {
+                _source.CancelAfter(left);
+            }
+        }
+    }
 
     /// <summary>Waits for a cancellation by the caller that is under way: the source goes to another call.</summary>
     public void Dispose()
     {
         _caller.Dispose();
+        lock (_lock)
+        {
+            _isOver = true;
+        }
+
         if (_source.TryReset() && Pool.Count < Kept)
         {
             Pool.Enqueue(_source);

@@ -131,6 +131,10 @@ internal sealed class HttpFrontDoor(
         {
             await AnswerTooLargeAsync(context);
         }
+        catch (BadHttpRequestException exception)
+        {
+            await context.WriteProblemAsync(exception.StatusCode, ErrorCodes.InvalidRequest, $"The request's body did not arrive whole: {exception.Message}");
+        }
         catch (InvocationException exception)
         {
             await context.WriteProblemAsync(500, ErrorCodes.Internal, exception.Message);

@@ -3,7 +3,9 @@ using System.Net;
 namespace Platform.Local.FunctionsHost.Http;
 
 /// <summary>A request's body on its way to the handler, piece by piece as it comes.</summary>
-internal sealed class PassedOnBody(HttpRequest request) : HttpContent
+/// <param name="request">The caller's request.</param>
+/// <param name="moved">Called when a piece has been passed on: the call is not idle.</param>
+internal sealed class PassedOnBody(HttpRequest request, Action moved) : HttpContent
 {
     /// <summary>Why the caller's side of the body broke off; null if it did not.</summary>
     public Exception? Broken { get; private set; }
@@ -32,6 +34,7 @@ internal sealed class PassedOnBody(HttpRequest request) : HttpContent
             }
 
             reader.AdvanceTo(result.Buffer.End);
+            moved();
             if (result.IsCompleted)
             {
                 return;

@@ -46,7 +46,7 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
         var begin = Environment.TickCount64;
         using var limit = CallDeadline.Start(TimeLeft(begin), context.RequestAborted);
         using var request = RequestOf(context, function, generation);
-        var body = context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0 ? new PassedOnBody(context.Request) : null;
+        var body = context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0 ? new PassedOnBody(context.Request, () => limit.Extend(TimeLeft(begin))) : null;
         request.Content = body;
         PassedOnHeaders.Copy(context, request);
         try
@@ -152,6 +152,9 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
         {
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
                 await context.WriteProblemAsync(413, ErrorCodes.BodyTooLarge, failure.Message);
+                break;
+            case BadHttpRequestException refused:
+                await context.WriteProblemAsync(refused.StatusCode, ErrorCodes.InvalidRequest, $"The request's body did not arrive whole: {refused.Message}");
                 break;
             case InvocationException:
                 await context.WriteProblemAsync(500, ErrorCodes.Internal, failure.Message);
