@@ -77,7 +77,7 @@ internal sealed class RunningApp : IAsyncDisposable
     /// <exception cref="FunctionAppException">The handler does not start.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (State.Functions.Any(function => function.Runs))
+        if (State.Functions.Any(function => function.Error is null))
         {
             _supervisor.Start();
             await _supervisor.WaitReadyAsync(cancellationToken);

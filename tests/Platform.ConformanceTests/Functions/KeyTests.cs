@@ -45,6 +45,30 @@ public sealed class KeyTests
     }
 
     [Fact]
+    public async Task Function_ThatSaysNothing_HasItsNameForRouteAllVerbsAndAsksForAKey()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Function("Echo", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"req"},{"type":"http","direction":"out","name":"res"}]}""");
+        app.EnforceKeys = true;
+        await app.StartAsync();
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await CallAsync(app, "echo", null, null));
+        Assert.Equal(HttpStatusCode.OK, await CallAsync(app, "echo", Master(app), null));
+        Assert.Empty(app.Host.Routes[0].Methods);
+    }
+
+    [Fact]
+    public async Task Function_Disabled_AnswersTheMasterKeyAlone()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Echo", "echo").With("AzureWebJobs.Echo.Disabled", "true").StartAsync();
+
+        Assert.Equal(HttpStatusCode.NotFound, await CallAsync(app, "echo", null, null));
+        Assert.Equal(HttpStatusCode.NotFound, await CallAsync(app, "echo", "wrong", null));
+        Assert.Equal(HttpStatusCode.OK, await CallAsync(app, "echo", Master(app), null));
+    }
+
+    [Fact]
     public async Task Loopback_ByDefault_AsksForNoKey()
     {
         TestFunctionApp.NeedsNode();
@@ -84,6 +108,8 @@ public sealed class KeyTests
         Assert.Equal("def", listed!["keys"]![0]!["value"]!.ToString());
     }
 
+    private static string Master(TestFunctionApp app) => JsonNode.Parse(File.ReadAllText(Path.Combine(app.State, "keys.json")))!["MasterKey"]!.ToString();
+
     private static async Task<string> MakeKeyAsync(TestFunctionApp app, string function, string master)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"admin/functions/{function}/keys/mine");
@@ -101,6 +127,11 @@ public sealed class KeyTests
         }
 
         using var response = await app.Client.SendAsync(request, Cancel);
+        if (response.StatusCode == HttpStatusCode.Unauthorized)
+        {
+            Assert.Empty(await response.Content.ReadAsByteArrayAsync(Cancel));
+        }
+
         return response.StatusCode;
     }
 }

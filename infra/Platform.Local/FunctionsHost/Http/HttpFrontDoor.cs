@@ -99,6 +99,12 @@ internal sealed class HttpFrontDoor(
         }
 
         var function = route.Function;
+        if (function.IsDisabled && !gate.IsMaster(context))
+        {
+            await context.WriteProblemAsync(404, ErrorCodes.RouteNotFound, $"Function '{function.Name}' is disabled.");
+            return;
+        }
+
         if (!gate.LetsIn(context, function))
         {
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;

@@ -7,13 +7,13 @@ internal sealed class RouteTable
 {
     private readonly List<HttpRoute> _routes = [];
 
-    /// <param name="functions">Functions in load order; those with a wrong or duplicate route are reported and left out.</param>
+    /// <param name="functions">Functions in load order; those with a wrong or duplicate route are reported and left out. Disabled ones keep their routes.</param>
     /// <param name="routePrefix">Prefix of every route; empty for none.</param>
     /// <param name="constraints">Knows the constraints' names.</param>
     /// <param name="off">Takes each function that is left out, and why.</param>
     public RouteTable(IEnumerable<FunctionDefinition> functions, string routePrefix, IInlineConstraintResolver constraints, Action<FunctionDefinition, string> off)
     {
-        foreach (var function in functions.Where(function => function.Runs && function.IsHttp))
+        foreach (var function in functions.Where(function => function.Error is null && function.IsHttp))
         {
             try
             {

@@ -15,6 +15,9 @@ internal sealed class KeyGate(HostKeys keys, bool enforced)
 
     public bool IsAdmin(HttpContext context) => !enforced || keys.IsMaster(KeyOf(context.Request));
 
+    /// <summary>True if the caller has shown the master key, whether or not keys are enforced.</summary>
+    public bool IsMaster(HttpContext context) => keys.IsMaster(KeyOf(context.Request));
+
     private static string? KeyOf(HttpRequest request) =>
         request.Headers.TryGetValue(HostHeaders.FunctionsKey, out var header) ? header.ToString() : request.Query["code"].FirstOrDefault();
 }
