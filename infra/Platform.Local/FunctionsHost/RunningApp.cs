@@ -42,7 +42,7 @@ internal sealed class RunningApp : IAsyncDisposable
             logger.FunctionOff(function.Name, function.Error!);
         }
 
-        State = new FunctionHostState(functions, routes, () => HandlerProcessId);
+        State = new FunctionHostState(functions, routes, host.ExtensionBundle, () => HandlerProcessId);
         _listeners = new Listeners([.. QueueRuns(functions, settings, host, queues, invoker), .. timers.Select<TimerListener, Func<CancellationToken, CancellationToken, Task>>(timer => timer.RunAsync)], _abort.Token);
 
         var gate = GateOf(options, keys);

@@ -13,12 +13,16 @@ public sealed class AdminTests
     public async Task Status_OfARunningHost_SaysSo()
     {
         TestFunctionApp.NeedsNode();
-        await using var app = await new TestFunctionApp().Raw("Echo", "echo").StartAsync();
+        await using var app = new TestFunctionApp().Raw("Echo", "echo");
+        app.HostJson["extensionBundle"] = new JsonObject { ["id"] = "Some.Bundle", ["version"] = "[4.*, 5.0.0)" };
+        await app.StartAsync();
 
         var status = (await app.Client.GetFromJsonAsync<JsonNode>("admin/host/status", Cancel))!;
 
         Assert.Equal("Running", status["state"]!.ToString());
         Assert.Equal(app.Host.HandlerProcessId, status["handlerProcessId"]!.GetValue<int>());
+        Assert.Equal(("Some.Bundle", "[4.*, 5.0.0)"), (status["extensionBundle"]!["id"]!.ToString(), status["extensionBundle"]!["version"]!.ToString()));
+        Assert.All(["id", "version", "versionDetails", "instanceId", "computerName", "processUptime", "functionAppContentEditingState", "errors"], name => Assert.NotNull(status[name]));
     }
 
     [Fact]
@@ -107,6 +111,20 @@ public sealed class AdminTests
         await using var app = await new TestFunctionApp().StartAsync();
 
         Assert.Null(app.Host.HandlerProcessId);
-        Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("", Cancel)).StatusCode);
+        Assert.Equal((HttpStatusCode.OK, "text/html"), await HomeAsync(app));
+    }
+
+    [Fact]
+    public async Task Homepage_SwitchedOff_Is204()
+    {
+        await using var app = await new TestFunctionApp().With("AzureWebJobsDisableHomepage", "true").StartAsync();
+
+        Assert.Equal((HttpStatusCode.NoContent, null), await HomeAsync(app));
+    }
+
+    private static async Task<(HttpStatusCode Status, string? Type)> HomeAsync(TestFunctionApp app)
+    {
+        using var home = await app.Client.GetAsync("", Cancel);
+        return (home.StatusCode, home.Content.Headers.ContentType?.MediaType);
     }
 }

@@ -47,6 +47,8 @@ public sealed class TimerTests
         var seen = await app.InvocationsAsync("Tick", 3);
 
         Assert.Equal([0, 1, 2], seen.Select(one => one["envelope"]!["Metadata"]!["RetryContext"]!["RetryCount"]!.GetValue<int>()));
+        Assert.Null(seen[0]["envelope"]!["Metadata"]!["RetryContext"]!["Exception"]);
+        Assert.All(seen.Skip(1), one => Assert.Contains("500", one["envelope"]!["Metadata"]!["RetryContext"]!["Exception"]!.ToString(), StringComparison.Ordinal));
         Assert.All(seen, one => Assert.Equal(2, one["envelope"]!["Metadata"]!["RetryContext"]!["MaxRetryCount"]!.GetValue<int>()));
     }
 

@@ -66,6 +66,7 @@ internal sealed class AdminEndpoints(FunctionHostState state, KeyGate gate, KeyE
         ["computerName"] = Environment.MachineName,
         ["processUptime"] = (long)(DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalMilliseconds,
         ["functionAppContentEditingState"] = "NotAllowed",
+        ["extensionBundle"] = state.ExtensionBundle is { } bundle ? new JsonObject { ["id"] = bundle.Id, ["version"] = bundle.Version } : null,
         ["handlerProcessId"] = state.HandlerProcessId(),
         ["errors"] = new JsonArray([.. state.Functions.Where(function => function.Error is not null).Select(function => (JsonNode)function.Error!)]),
     };

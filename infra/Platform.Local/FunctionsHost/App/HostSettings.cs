@@ -10,6 +10,9 @@ internal sealed record HostSettings
     /// <summary>The file's own JSON, for those who ask.</summary>
     public required string Text { get; init; }
 
+    /// <summary>Id and version range of the extension bundle that the file names, which Azure's host would load; null if none.</summary>
+    public required (string Id, string Version)? ExtensionBundle { get; init; }
+
     public required HttpSettings Http { get; init; }
 
     /// <summary>Functions that the file declares itself.</summary>
@@ -57,6 +60,7 @@ internal sealed record HostSettings
         return new HostSettings
         {
             Text = File.ReadAllText(path),
+            ExtensionBundle = host["extensionBundle:id"] is { } bundle ? (bundle, host["extensionBundle:version"] ?? "") : null,
             Http = HttpSettings.Read(host, path, routes.IsProfile ? "" : null),
             Routes = routes,
             Handler = routes.Routes.Count > 0 ? handler with { Proxying = true } : handler,

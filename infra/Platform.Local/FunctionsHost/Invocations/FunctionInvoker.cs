@@ -14,20 +14,22 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
     /// <exception cref="InvocationException">The function failed, or answered what is no answer.</exception>
     public async Task<EnvelopeResponse> InvokeAsync(FunctionDefinition function, Func<EnvelopeRequest> envelope, CancellationToken cancellationToken)
     {
+        InvocationException? last = null;
         for (var retry = 0; ; retry++)
         {
             var request = envelope();
             if (function.Retry is { } policy)
             {
-                AddRetryContext(request, retry, policy.MaxRetryCount);
+                AddRetryContext(request, retry, policy.MaxRetryCount, last);
             }
 
             try
             {
                 return await InvokeOnceAsync(function, request, cancellationToken);
             }
-            catch (InvocationException) when (function.Retry is { } again && (again.MaxRetryCount < 0 || retry < again.MaxRetryCount))
+            catch (InvocationException exception) when (function.Retry is { } again && (again.MaxRetryCount < 0 || retry < again.MaxRetryCount))
             {
+                last = exception;
                 await Task.Delay(function.Retry!.Delay(retry + 1), time, cancellationToken);
             }
         }
@@ -55,11 +57,12 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
         }
     }
 
-    private static void AddRetryContext(EnvelopeRequest request, int retry, int limit) => request.MetadataObject("RetryContext", writer =>
+    private static void AddRetryContext(EnvelopeRequest request, int retry, int limit, InvocationException? last) => request.MetadataObject("RetryContext", writer =>
     {
         writer.WriteStartObject();
         writer.WriteNumber("RetryCount", retry);
         writer.WriteNumber("MaxRetryCount", limit);
+        writer.WriteString("Exception", last?.Message);
         writer.WriteEndObject();
     });
 
