@@ -25,10 +25,7 @@ public sealed class AzuriteTests
         Assert.Equal("\"hello\"", envelope["Data"]!["job"]!.GetValue<string>());
         Assert.Equal("1", envelope["Metadata"]!["DequeueCount"]!.GetValue<string>());
         Assert.Equal("""{"n":1}""", Encoding.UTF8.GetString(Convert.FromBase64String(sent)));
-        while ((await work.GetPropertiesAsync(Cancel)).Value.ApproximateMessagesCount > 0)
-        {
-            await Task.Delay(20, Cancel);
-        }
+        await UntilEmptyAsync(work);
     }
 
     [Fact]
@@ -40,7 +37,43 @@ public sealed class AzuriteTests
         await azurite.Client("work").SendMessageAsync(Convert.ToBase64String("bad"u8), Cancel);
 
         Assert.Equal("bad", Encoding.UTF8.GetString(Convert.FromBase64String(await ReceiveAsync(azurite.Client("work-poison")))));
-        Assert.Equal(5, (await app.InvocationsAsync("Work", 5)).Count);
+        var counts = (await app.InvocationsAsync("Work", 5)).Select(seen => seen["envelope"]!["Metadata"]!["DequeueCount"]!.GetValue<string>());
+        Assert.Equal(["1", "2", "3", "4", "5"], counts);
+        await UntilEmptyAsync(azurite.Client("work"));
+    }
+
+    [Fact]
+    public async Task Message_TakenTooOftenBefore_EndsInThePoisonQueueUnread()
+    {
+        using var azurite = await AzuriteServer.StartAsync();
+        var work = azurite.Client("work");
+        await work.CreateAsync(cancellationToken: Cancel);
+        await work.SendMessageAsync(Convert.ToBase64String("bad"u8), Cancel);
+        var taken = (await work.ReceiveMessageAsync(TimeSpan.FromMinutes(1), Cancel)).Value;
+        await work.UpdateMessageAsync(taken.MessageId, taken.PopReceipt, visibilityTimeout: TimeSpan.Zero, cancellationToken: Cancel);
+        var app = new TestFunctionApp().Queue("Work", "work");
+        app.HostJson["extensions"]!["queues"]!["maxDequeueCount"] = 1;
+        await using var running = await StartAsync(azurite, app);
+
+        Assert.Equal("bad", Encoding.UTF8.GetString(Convert.FromBase64String(await ReceiveAsync(azurite.Client("work-poison")))));
+        await UntilEmptyAsync(work);
+        Assert.False(File.Exists(app.Record));
+    }
+
+    [Fact]
+    public async Task Encoding_None_TakesPlainTextAndWritesIt()
+    {
+        using var azurite = await AzuriteServer.StartAsync();
+        var app = new TestFunctionApp()
+            .Queue("Work", "work", """,{"type":"queue","direction":"out","name":"next","queueName":"out"}""")
+            .Answer("Work", """{"body":{"Outputs":{"next":"went on!"}}}""");
+        app.HostJson["extensions"]!["queues"]!["messageEncoding"] = "none";
+        await using var running = await StartAsync(azurite, app);
+
+        await azurite.Client("work").SendMessageAsync("plain text", Cancel);
+
+        Assert.Equal("went on!", await ReceiveAsync(azurite.Client("out")));
+        Assert.Equal("\"plain text\"", (await app.InvocationsAsync("Work", 1))[0]["envelope"]!["Data"]!["job"]!.GetValue<string>());
     }
 
     [Fact]
@@ -76,6 +109,14 @@ public sealed class AzuriteTests
 
         Assert.Equal((TimeSpan.FromMilliseconds(100), longest, TimeSpan.FromMilliseconds(100)), (empty[0], empty[^1], time.Waits[^1]));
         Assert.Equal(empty.Order(), empty);
+    }
+
+    private static async Task UntilEmptyAsync(QueueClient queue)
+    {
+        while ((await queue.GetPropertiesAsync(Cancel)).Value.ApproximateMessagesCount > 0)
+        {
+            await Task.Delay(20, Cancel);
+        }
     }
 
     private static async Task<string> ReceiveAsync(QueueClient queue)

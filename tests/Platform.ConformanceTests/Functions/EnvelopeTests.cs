@@ -123,6 +123,18 @@ public sealed class EnvelopeTests
     }
 
     [Fact]
+    public async Task Redirect_OfAnEnvelope_IsFollowed()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Enveloped("Order", "order")
+            .Answer("Order", """{"status":307,"location":"/Other"}""")
+            .Answer("Other", """{"body":{"Outputs":{"res":{"body":"from there"}}}}""")
+            .StartAsync();
+
+        Assert.Equal("from there", await app.Client.GetStringAsync("api/order", Cancel));
+    }
+
+    [Fact]
     public async Task Logs_OfAnAnswer_AppearAtInformation()
     {
         TestFunctionApp.NeedsNode();

@@ -70,6 +70,45 @@ public sealed class QueueTests
     }
 
     [Fact]
+    public async Task Message_TakenTooOftenBefore_IsPoisonWithoutARun()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Raw("Pid", "pid");
+        app.HostJson["extensions"]!["queues"]!["maxDequeueCount"] = 1;
+        await app.StartAsync();
+        await app.SendAsync("work", "bad");
+        var taken = Assert.Single(await app.Host.Queues.Open("work").ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancel));
+        await app.Host.Queues.Open("work").SetVisibilityAsync(taken.Id, taken.PopReceipt, TimeSpan.Zero, Cancel);
+        await app.StopAsync();
+
+        app.Queue("Work", "work");
+        await app.StartAsync();
+
+        Assert.Equal(["bad"], await app.MessagesAsync("work-poison", 1));
+        await EmptyAsync(app, "work");
+        Assert.False(File.Exists(app.Record));
+    }
+
+    [Fact]
+    public async Task Message_ThatFailsInAPoisonQueue_StaysThereHidden()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Queue("Work", "work-poison").Answer("Work", """{"failures":99}""");
+        app.HostJson["extensions"]!["queues"]!["maxDequeueCount"] = 1;
+        await app.StartAsync();
+
+        await app.SendAsync("work-poison", "first");
+        await app.InvocationsAsync("Work", 1);
+        await app.SendAsync("work-poison", "second");
+        await app.InvocationsAsync("Work", 2);
+        await TestFunctionApp.UntilAsync(() => app.Log.Count(line => line.StartsWith("Error: Invocation", StringComparison.Ordinal)) == 2);
+        await app.StopAsync();
+
+        Assert.Equal(["work-poison"], app.Host.Queues.Names);
+        Assert.Equal((2, 0), (app.Host.Queues.Open("work-poison").Count, app.Host.Queues.Open("work-poison").VisibleCount));
+    }
+
+    [Fact]
     public async Task Text_ThatIsNotBase64_IsPoisonWithoutARun()
     {
         TestFunctionApp.NeedsNode();

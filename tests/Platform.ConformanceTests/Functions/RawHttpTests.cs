@@ -30,6 +30,7 @@ public sealed class RawHttpTests
         Assert.Equal("handler", response.Headers.GetValues("X-From").Single());
         Assert.Equal("PATCH", echo!["method"]!.GetValue<string>());
         Assert.Equal("/api/echo/a%20b?x=1&code=abc&status=418", echo["url"]!.GetValue<string>());
+        Assert.Equal($"127.0.0.1:{app.Host.Port}", echo["headers"]!["host"]!.GetValue<string>());
         Assert.Equal("1, 2", echo["headers"]!["x-mine"]!.GetValue<string>());
         Assert.Equal("text/x-test; charset=utf-8", echo["headers"]!["content-type"]!.GetValue<string>());
         Assert.NotNull(echo["headers"]!["x-azure-functions-invocationid"]);
@@ -81,6 +82,37 @@ public sealed class RawHttpTests
         using var response = await app.Client.SendAsync(request, Cancel);
 
         Assert.Equal(Bytes.ToString(), await response.Content.ReadAsStringAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Body_ChunkedWhenForwarding_IsLostAndLogged()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Raw("Count", "count");
+        app.HostJson["customHandler"]!["enableProxyingHttpRequest"] = false;
+        await app.StartAsync();
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "api/count") { Content = new StringContent("lost") };
+        request.Headers.TransferEncodingChunked = true;
+        using var response = await app.Client.SendAsync(request, Cancel);
+
+        Assert.Equal("0", await response.Content.ReadAsStringAsync(Cancel));
+        Assert.Contains(app.Log, line => line.StartsWith("Warning: ", StringComparison.Ordinal) && line.Contains("Count", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Request_UnderTheSectionHttpWorker_GoesToTheFunctionsName()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Raw("Old", "some/route").Answer("Old", """{"status":418,"contentType":"text/x","body":"as it is"}""");
+        app.HostJson["httpWorker"] = new JsonObject { ["description"] = app.HostJson["customHandler"]!["description"]!.DeepClone() };
+        app.HostJson.Remove("customHandler");
+        await app.StartAsync();
+
+        using var response = await app.Client.PostAsync("api/some/route?x=1", new StringContent("{}"), Cancel);
+
+        Assert.Equal((418, "as it is"), ((int)response.StatusCode, await response.Content.ReadAsStringAsync(Cancel)));
+        Assert.Equal("/Old?x=1", (await app.InvocationsAsync("Old", 1))[0]["path"]!.ToString());
     }
 
     [Fact]

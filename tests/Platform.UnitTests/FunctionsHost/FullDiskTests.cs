@@ -4,7 +4,7 @@ using Platform.Local.FunctionsHost.Queues;
 
 namespace Platform.UnitTests.FunctionsHost;
 
-/// <summary>A disk that is full under the queue: a process whose files may not grow beyond a limit, which the kernel answers as it does a full disk.</summary>
+/// <summary>A disk that is full under the queue: a small file system that is filled, and a process whose files may not grow beyond a limit.</summary>
 public sealed class FullDiskTests : IDisposable
 {
     private const int LimitKiB = 384;
@@ -33,6 +33,44 @@ public sealed class FullDiskTests : IDisposable
         var queue = store.Open("work");
         Assert.Empty(acknowledged.Except(queue.Peek(int.MaxValue).Select(message => message.Text[..8])));
         await queue.SendAsync("there is room again", TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Send_ToADiskThatIsFullForAWhile_IsRefusedWhileItIsAndTakenAfter()
+    {
+        using var disk = SmallDisk.MountOrSkip(48);
+        var cancel = TestContext.Current.CancellationToken;
+        var store = await EmbeddedQueueStore.OpenAsync(disk["queues"], StoreLimit, TimeProvider.System, cancel);
+        var acknowledged = new List<string>();
+        var queue = store.Open("work");
+        await SendAsync("before");
+        var taken = Assert.Single(await queue.ReceiveAsync(1, TimeSpan.FromMinutes(10), cancel));
+
+        var ballast = disk.Fill();
+        var refusal = await Assert.ThrowsAsync<StorageException>(async () =>
+        {
+            // The log has room in the blocks that it holds already.
+            for (var i = 0; i < 10_000; i++)
+            {
+                await SendAsync($"{i:D8} {new string('x', 8000)}");
+            }
+        });
+        File.Delete(ballast);
+        await SendAsync("after");
+        await queue.DeleteAsync(taken.Id, taken.PopReceipt, cancel);
+        await store.DisposeAsync();
+        store = await EmbeddedQueueStore.OpenAsync(disk["queues"], StoreLimit, TimeProvider.System, cancel);
+
+        Assert.Equal(StorageError.Full, refusal.Error);
+        Assert.Contains(disk.Path, refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(acknowledged.Skip(1), store.Open("work").Peek(int.MaxValue).Select(message => message.Text));
+        await store.DisposeAsync();
+
+        async Task SendAsync(string text)
+        {
+            await queue.SendAsync(text, cancel);
+            acknowledged.Add(text);
+        }
     }
 
     /// <summary>Sends until it is refused; prints each message that was acknowledged.</summary>
