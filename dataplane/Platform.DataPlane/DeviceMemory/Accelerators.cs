@@ -32,7 +32,8 @@ public static class Accelerators
     }
 
     /// <summary>The first CUDA device; null with the reason.</summary>
-    public static IAccelerator? TryCuda(out string reason) => CudaDevices.Find(out reason) is [var first, ..] ? new CudaAccelerator(first.Device, first.Info) : null;
+    public static IAccelerator? TryCuda(out string reason, CudaAcceleratorOptions? options = null) =>
+        CudaDevices.Find(out reason) is [var first, ..] ? new CudaAccelerator(first.Device, first.Info, options ?? new CudaAcceleratorOptions()) : null;
 
     /// <summary>The first OpenCL device, those that are no processor before those that are; null with the reason.</summary>
     public static IAccelerator? TryOpenCl(bool withProcessors, out string reason)

@@ -1,4 +1,5 @@
 using Platform.DataPlane.DeviceMemory;
+using Platform.DataPlane.DeviceMemory.Cuda;
 using Platform.DataPlane.DeviceMemory.Host;
 
 namespace Platform.UnitTests.DeviceMemory;
@@ -66,6 +67,7 @@ public sealed class HostAcceleratorTests : AcceleratorConformance
     internal override IAccelerator Open() => new HostAccelerator(new HostAcceleratorOptions { CapacityBytes = 64 << 20 });
 }
 
+[Collection(DeviceCollection.Name)]
 public sealed class OpenClAcceleratorTests : AcceleratorConformance
 {
     internal override IAccelerator Open()
@@ -76,15 +78,51 @@ public sealed class OpenClAcceleratorTests : AcceleratorConformance
     }
 }
 
+[Collection(DeviceCollection.Name)]
 [Trait("Needs", "GPU")]
 public sealed class CudaAcceleratorTests : AcceleratorConformance
 {
+    [Fact]
+    public void TryAllocate_AfterAnotherOfItsLengthWasFreed_CostsTheDeviceNothing_AndWhatIsKeptCountsAsFree()
+    {
+        const int Length = 64 << 20;
+        using var plain = Open();
+        var free = plain.ReadHealth().FreeBytes!.Value;
+        using var accelerator = Accelerators.TryCuda(out _, new CudaAcceleratorOptions { KeptBytes = Length })!;
+        accelerator.TryAllocate(Length)!.Dispose();
+
+        Assert.Equal(free, accelerator.ReadHealth().FreeBytes);
+        Assert.Equal(free - Length, plain.ReadHealth().FreeBytes);
+        using var again = accelerator.TryAllocate(Length);
+        Assert.Equal(free - Length, plain.ReadHealth().FreeBytes);
+        Assert.Equal((Length, free - Length), (accelerator.AllocatedBytes, accelerator.ReadHealth().FreeBytes));
+    }
+
+    [Fact]
+    public void TryAllocate_KeptMemoryInTheWay_LeavesForIt()
+    {
+        using var plain = Open();
+        var most = plain.ReadHealth().FreeBytes!.Value - (1L << 30);
+        using var accelerator = Accelerators.TryCuda(out _, new CudaAcceleratorOptions { KeptBytes = long.MaxValue })!;
+        accelerator.TryAllocate(most)!.Dispose();
+
+        using var other = accelerator.TryAllocate(most - 4096);
+        Assert.NotNull(other);
+    }
+
     internal override IAccelerator Open()
     {
         var accelerator = Accelerators.TryCuda(out var reason);
         Assert.SkipWhen(accelerator is null, $"No CUDA device: {reason}.");
         return accelerator!;
     }
+}
+
+/// <summary>Tests that take memory of a real device, one at a time: some look at how much of it is free.</summary>
+[CollectionDefinition(Name)]
+public sealed class DeviceCollection
+{
+    public const string Name = "Device memory";
 }
 
 public sealed class AcceleratorsTests

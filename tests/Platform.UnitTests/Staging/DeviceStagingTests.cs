@@ -4,11 +4,13 @@ using Platform.DataPlane.DeviceMemory;
 using Platform.DataPlane.DeviceMemory.Host;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Weights;
+using Platform.UnitTests.DeviceMemory;
 using Platform.UnitTests.ObjectStorage;
 
 namespace Platform.UnitTests.Staging;
 
 /// <summary>A model on its way through every level: object storage, NVMe, host memory, device.</summary>
+[Collection(DeviceCollection.Name)]
 public sealed class DeviceStagingTests : IDisposable
 {
     private const int Chunk = 16 * 1024;
@@ -102,10 +104,12 @@ public sealed class DeviceStagingTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task Stage_OntoADeviceOfItsOwn_TakesNoMoreOfItThanTheTensors()
+    [Theory]
+    [InlineData("opencl")]
+    [InlineData("cuda")]
+    public async Task Stage_OntoADeviceOfItsOwn_TakesNoMoreOfItThanTheTensors(string device)
     {
-        using var accelerator = OpenCl();
+        using var accelerator = Open(device);
         var model = await Publish(layers: 3);
         await using var tier = await Open();
         using var room = new DeviceArena(accelerator, 8 << 20).Reserve("m", model.Files.Files.Sum(file => file.LengthBytes), _ => { });
@@ -155,11 +159,13 @@ public sealed class DeviceStagingTests : IDisposable
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Stage_OntoAnOpenClDevice_PutsTheSameBytesThere(bool keepImage)
+    [InlineData("opencl", true)]
+    [InlineData("opencl", false)]
+    [InlineData("cuda", true)]
+    [InlineData("cuda", false)]
+    public async Task Stage_OntoADeviceOfItsOwn_PutsTheSameBytesThere(string device, bool keepImage)
     {
-        using var accelerator = OpenCl();
+        using var accelerator = Open(device);
         var model = await Publish(layers: 4);
         await using var tier = await Open();
         using var images = new HostImages(keepImage ? 8 << 20 : 0, accelerator.AllocatePinned);
@@ -299,10 +305,10 @@ public sealed class DeviceStagingTests : IDisposable
         return staged.Report;
     }
 
-    private static IAccelerator OpenCl()
+    private static IAccelerator Open(string device)
     {
-        var found = Accelerators.TryOpenCl(withProcessors: true, out var reason);
-        Assert.SkipWhen(found is null, $"No OpenCL device: {reason}.");
+        var found = device == "cuda" ? Accelerators.TryCuda(out var reason) : Accelerators.TryOpenCl(withProcessors: true, out reason);
+        Assert.SkipWhen(found is null, $"No {device} device: {reason}.");
         return found!;
     }
 

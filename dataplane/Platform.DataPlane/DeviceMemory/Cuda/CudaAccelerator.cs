@@ -8,16 +8,20 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
     private readonly int _device;
     private readonly nint _context;
     private readonly Nvml? _nvml;
+    private readonly KeptBlocks _kept;
+    private readonly KeptBlocks _keptPinned;
     private long _allocated;
     private int _disposed;
 
-    public CudaAccelerator(int device, AcceleratorInfo info)
+    public CudaAccelerator(int device, AcceleratorInfo info, CudaAcceleratorOptions options)
     {
         (_device, Info) = (device, info);
 
         // The primary context is the one that other libraries of the process use as well.
         CudaApi.Check(CudaApi.cuDevicePrimaryCtxRetain(out _context, device), nameof(CudaApi.cuDevicePrimaryCtxRetain), info.Name);
         _nvml = Nvml.TryOpen(CudaApi.BusIdOf(device));
+        _kept = new KeptBlocks(options.KeptBytes, Free);
+        _keptPinned = new KeptBlocks(options.KeptPinnedBytes, UnlockPages);
     }
 
     public AcceleratorInfo Info { get; }
@@ -27,30 +31,36 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
     public IDeviceBuffer? TryAllocate(long lengthBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(lengthBytes);
-        Enter();
-        var error = CudaApi.cuMemAlloc(out var memory, (nuint)lengthBytes);
-        if (error == CudaApi.OutOfMemory)
+        if (!_kept.TryTake(lengthBytes, out var memory))
         {
-            return null;
+            Enter();
+            var error = CudaApi.cuMemAlloc(out memory, (nuint)lengthBytes);
+            if (error == CudaApi.OutOfMemory && _kept.Clear())
+            {
+                error = CudaApi.cuMemAlloc(out memory, (nuint)lengthBytes);
+            }
+
+            if (error == CudaApi.OutOfMemory)
+            {
+                return null;
+            }
+
+            CudaApi.Check(error, nameof(CudaApi.cuMemAlloc), Info.Name);
         }
 
-        CudaApi.Check(error, nameof(CudaApi.cuMemAlloc), Info.Name);
         Interlocked.Add(ref _allocated, lengthBytes);
         return new Buffer(this, memory, lengthBytes);
     }
 
     public AlignedMemory AllocatePinned(long lengthBytes)
     {
-        Enter();
         var length = AlignedMemory.RoundUp(Math.Max(1, lengthBytes));
-
-        // The driver promises no alignment; in fact it hands out pages. One page more makes it certain.
-        CudaApi.Check(CudaApi.cuMemHostAlloc(out var host, (nuint)(length + AlignedMemory.AlignmentBytes), CudaApi.HostAllocPortable), nameof(CudaApi.cuMemHostAlloc), Info.Name);
-        return new AlignedMemory((nint)AlignedMemory.RoundUp(host), length, () =>
+        if (!_keptPinned.TryTake(length, out var block))
         {
-            Enter();
-            _ = CudaApi.cuMemFreeHost(host);
-        });
+            block = LockPages(length);
+        }
+
+        return new AlignedMemory((nint)AlignedMemory.RoundUp((long)block), length, () => _keptPinned.Return(block, length));
     }
 
     public HostRegistration Register(AlignedMemory memory)
@@ -71,7 +81,7 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
     public AcceleratorHealth ReadHealth()
     {
         Enter();
-        var free = CudaApi.cuMemGetInfo(out var bytes, out _) == CudaApi.Success ? (long?)bytes : null;
+        var free = CudaApi.cuMemGetInfo(out var bytes, out _) == CudaApi.Success ? (long)bytes + _kept.Bytes : (long?)null;
         return (_nvml?.Read() ?? new AcceleratorHealth()) with { FreeBytes = free };
     }
 
@@ -79,9 +89,31 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
+            _kept.Dispose();
+            _keptPinned.Dispose();
             _nvml?.Dispose();
             _ = CudaApi.cuDevicePrimaryCtxRelease(_device);
         }
+    }
+
+    /// <summary>The driver promises no alignment; in fact it hands out pages. One page more makes it certain.</summary>
+    private ulong LockPages(long lengthBytes)
+    {
+        Enter();
+        CudaApi.Check(CudaApi.cuMemHostAlloc(out var host, (nuint)(lengthBytes + AlignedMemory.AlignmentBytes), CudaApi.HostAllocPortable), nameof(CudaApi.cuMemHostAlloc), Info.Name);
+        return (ulong)host;
+    }
+
+    private void UnlockPages(ulong host)
+    {
+        Enter();
+        _ = CudaApi.cuMemFreeHost((nint)host);
+    }
+
+    private void Free(ulong memory)
+    {
+        Enter();
+        _ = CudaApi.cuMemFree(memory);
     }
 
     /// <summary>The driver keeps a current context per thread, and ours come from the pool.</summary>
@@ -101,8 +133,7 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
         {
             if (Interlocked.Exchange(ref _disposed, 1) == 0)
             {
-                owner.Enter();
-                _ = CudaApi.cuMemFree(memory);
+                owner._kept.Return(memory, lengthBytes);
                 Interlocked.Add(ref owner._allocated, -lengthBytes);
             }
         }
@@ -113,7 +144,10 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
         private readonly CudaAccelerator _owner;
         private readonly nint _stream;
         private readonly CopyQueue _events = new("cuda-copy");
-        private int _disposed;
+
+        /// <summary>Held while the driver is told of a copy: a stream that is destroyed in between is memory that the driver has freed.</summary>
+        private readonly Lock _gate = new();
+        private bool _disposed;
 
         public Stream(CudaAccelerator owner)
         {
@@ -142,12 +176,19 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            lock (_gate)
             {
-                _events.Dispose();
-                _owner.Enter();
-                _ = CudaApi.cuStreamDestroy(_stream);
+                if (_disposed)
+                {
+                    return;
+                }
+
+                _disposed = true;
             }
+
+            _events.Dispose();
+            _owner.Enter();
+            _ = CudaApi.cuStreamDestroy(_stream);
         }
 
         /// <summary>Queues a copy with an event behind it, which the stream's thread waits for without spinning.</summary>
@@ -156,31 +197,35 @@ internal sealed unsafe class CudaAccelerator : IAccelerator
             _owner.Enter();
             var name = _owner.Info.Name;
             nint done = 0;
-            try
+            lock (_gate)
             {
-                CudaApi.Check(CudaApi.cuEventCreate(out done, CudaApi.EventBlockingSync | CudaApi.EventDisableTiming), nameof(CudaApi.cuEventCreate), name);
-                CudaApi.Check(copy(), call, name);
-                CudaApi.Check(CudaApi.cuEventRecord(done, _stream), nameof(CudaApi.cuEventRecord), name);
-            }
-            catch
-            {
-                unpin();
-                if (done != 0)
+                try
                 {
-                    _ = CudaApi.cuEventDestroy(done);
+                    ObjectDisposedException.ThrowIf(_disposed, typeof(ICopyStream));
+                    CudaApi.Check(CudaApi.cuEventCreate(out done, CudaApi.EventBlockingSync | CudaApi.EventDisableTiming), nameof(CudaApi.cuEventCreate), name);
+                    CudaApi.Check(copy(), call, name);
+                    CudaApi.Check(CudaApi.cuEventRecord(done, _stream), nameof(CudaApi.cuEventRecord), name);
+                }
+                catch
+                {
+                    unpin();
+                    if (done != 0)
+                    {
+                        _ = CudaApi.cuEventDestroy(done);
+                    }
+
+                    throw;
                 }
 
-                throw;
+                return _events.Add(() =>
+                {
+                    _owner.Enter();
+                    var outcome = CudaApi.cuEventSynchronize(done);
+                    _ = CudaApi.cuEventDestroy(done);
+                    unpin();
+                    CudaApi.Check(outcome, call, name);
+                });
             }
-
-            return _events.Add(() =>
-            {
-                _owner.Enter();
-                var outcome = CudaApi.cuEventSynchronize(done);
-                _ = CudaApi.cuEventDestroy(done);
-                unpin();
-                CudaApi.Check(outcome, call, name);
-            });
         }
     }
 }

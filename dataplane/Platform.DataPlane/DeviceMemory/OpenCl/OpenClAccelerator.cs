@@ -120,7 +120,10 @@ internal sealed unsafe class OpenClAccelerator : IAccelerator
     {
         private readonly nint _queue = owner.NewQueue();
         private readonly CopyQueue _events = new("opencl-copy");
-        private int _disposed;
+
+        /// <summary>Held while the driver is told of a copy: a queue that is released in between is memory that the driver has freed.</summary>
+        private readonly Lock _gate = new();
+        private bool _disposed;
 
         public Task CopyToDeviceAsync(ReadOnlyMemory<byte> source, IDeviceBuffer target, long offsetBytes)
         {
@@ -131,8 +134,8 @@ internal sealed unsafe class OpenClAccelerator : IAccelerator
             }
 
             var pin = source.Pin();
-            var error = OpenClApi.clEnqueueWriteBuffer(_queue, buffer.Handle, 0, (nuint)offsetBytes, (nuint)source.Length, pin.Pointer, 0, 0, out var completed);
-            return Await(error, nameof(OpenClApi.clEnqueueWriteBuffer), completed, pin.Dispose);
+            return Submit(nameof(OpenClApi.clEnqueueWriteBuffer), pin.Dispose, (out completed) =>
+                OpenClApi.clEnqueueWriteBuffer(_queue, buffer.Handle, 0, (nuint)offsetBytes, (nuint)source.Length, pin.Pointer, 0, 0, out completed));
         }
 
         public Task CopyToHostAsync(IDeviceBuffer source, long offsetBytes, Memory<byte> target)
@@ -144,39 +147,57 @@ internal sealed unsafe class OpenClAccelerator : IAccelerator
             }
 
             var pin = target.Pin();
-            var error = OpenClApi.clEnqueueReadBuffer(_queue, buffer.Handle, 0, (nuint)offsetBytes, (nuint)target.Length, pin.Pointer, 0, 0, out var completed);
-            return Await(error, nameof(OpenClApi.clEnqueueReadBuffer), completed, pin.Dispose);
+            return Submit(nameof(OpenClApi.clEnqueueReadBuffer), pin.Dispose, (out completed) =>
+                OpenClApi.clEnqueueReadBuffer(_queue, buffer.Handle, 0, (nuint)offsetBytes, (nuint)target.Length, pin.Pointer, 0, 0, out completed));
         }
 
         public Task RecordAsync() =>
-            Await(OpenClApi.clEnqueueMarkerWithWaitList(_queue, 0, 0, out var completed), nameof(OpenClApi.clEnqueueMarkerWithWaitList), completed, static () => { });
+            Submit(nameof(OpenClApi.clEnqueueMarkerWithWaitList), static () => { }, (out completed) => OpenClApi.clEnqueueMarkerWithWaitList(_queue, 0, 0, out completed));
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            lock (_gate)
             {
-                _events.Dispose();
-                _ = OpenClApi.clReleaseCommandQueue(_queue);
+                if (_disposed)
+                {
+                    return;
+                }
+
+                _disposed = true;
             }
+
+            _events.Dispose();
+            _ = OpenClApi.clReleaseCommandQueue(_queue);
         }
 
-        private Task Await(int error, string call, nint completed, Action unpin)
-        {
-            if (error != OpenClApi.Success)
-            {
-                unpin();
-                OpenClApi.Check(error, call, owner.Info.Name);
-            }
+        private delegate int Enqueue(out nint completed);
 
-            // Without a flush the driver may keep the command to itself until somebody waits.
-            _ = OpenClApi.clFlush(_queue);
-            return _events.Add(() =>
+        private Task Submit(string call, Action unpin, Enqueue enqueue)
+        {
+            lock (_gate)
             {
-                var outcome = OpenClApi.clWaitForEvents(1, in completed);
-                _ = OpenClApi.clReleaseEvent(completed);
-                unpin();
-                OpenClApi.Check(outcome, call, owner.Info.Name);
-            });
+                nint completed;
+                try
+                {
+                    ObjectDisposedException.ThrowIf(_disposed, typeof(ICopyStream));
+                    OpenClApi.Check(enqueue(out completed), call, owner.Info.Name);
+                }
+                catch
+                {
+                    unpin();
+                    throw;
+                }
+
+                // Without a flush the driver may keep the command to itself until somebody waits.
+                _ = OpenClApi.clFlush(_queue);
+                return _events.Add(() =>
+                {
+                    var outcome = OpenClApi.clWaitForEvents(1, in completed);
+                    _ = OpenClApi.clReleaseEvent(completed);
+                    unpin();
+                    OpenClApi.Check(outcome, call, owner.Info.Name);
+                });
+            }
         }
     }
 }
