@@ -60,6 +60,14 @@ internal sealed record TierRun(string Folder, int Pairs, int WritePairs, long By
 
     public static List<double> CpuPerByte(IEnumerable<(Window Ours, Window Peer)> measured) => [.. measured.Select(pair => pair.Ours.CpuPerByte / Math.Max(pair.Peer.CpuPerByte, 1e-15))];
 
+    /// <summary>What the speeds were in figures, for the text of a ratio.</summary>
+    public static string GigabytesPerSecond(IReadOnlyList<(Window Ours, Window Peer)> measured)
+    {
+        var ours = measured.Select(pair => pair.Ours.BytesPerSecond).Order().ElementAt(measured.Count / 2) / 1e9;
+        var peer = measured.Select(pair => pair.Peer.BytesPerSecond).Order().ElementAt(measured.Count / 2) / 1e9;
+        return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{ours:0.0} and {peer:0.0} GB/s");
+    }
+
     /// <summary>What CPU per byte was in figures, for the text of a ratio.</summary>
     public static string MillisecondsPerGigabyte(IReadOnlyList<(Window Ours, Window Peer)> measured)
     {

@@ -18,12 +18,21 @@ internal sealed record WeightsRun(string Folder, int Pairs, ModelFiles Files)
 
     public static readonly string[] Names = ["config.json", "tokenizer.json", "model.safetensors"];
 
+    /// <summary>Bounds of loads.</summary>
+    public ModelStagerOptions Stager { get; init; } = new();
+
     /// <summary>Bytes of the whole model.</summary>
     public long TotalBytes => Files.Files.Sum(file => file.LengthBytes);
 
-    public static async Task<WeightsRun> PrepareAsync(string folder, int pairs)
+    /// <summary>Writes the model.</summary>
+    /// <param name="folder">An empty folder on the disk to measure.</param>
+    /// <param name="pairs">Pairs of windows.</param>
+    /// <param name="large">1.8 GB, five layers of the size that 7 B models have, instead of 235 MB.</param>
+    public static async Task<WeightsRun> PrepareAsync(string folder, int pairs, bool large = false)
     {
-        var model = new RandomLlama(hidden: 1024, intermediate: 2816, layers: 10, heads: 16, keyValueHeads: 4, vocabulary: 4_000);
+        var model = large
+            ? new RandomLlama(hidden: 4096, intermediate: 11_008, layers: 5, heads: 32, keyValueHeads: 8, vocabulary: 4_000)
+            : new RandomLlama(hidden: 1024, intermediate: 2816, layers: 10, heads: 16, keyValueHeads: 4, vocabulary: 4_000);
         var storage = Storage(folder);
         var tensors = new List<TensorBytes>();
         foreach (var tensor in model.Tensors.Tensors.Values)
@@ -63,7 +72,7 @@ internal sealed record WeightsRun(string Folder, int Pairs, ModelFiles Files)
     public static string Key(string name) => $"models/{Model}/{name}";
 
     /// <summary>The tier that all suites use; its settings are the product's defaults.</summary>
-    public static Task<NvmeTier> OpenTierAsync(string folder) => NvmeTier.OpenAsync(new NvmeTierOptions { Folder = Path.Combine(folder, "tier"), LimitBytes = 1L << 30 }, NullLogger.Instance);
+    public static Task<NvmeTier> OpenTierAsync(string folder) => NvmeTier.OpenAsync(new NvmeTierOptions { Folder = Path.Combine(folder, "tier"), LimitBytes = 4L << 30 }, NullLogger.Instance);
 
     /// <summary>Brings the model into the tier, so that what follows comes from NVMe.</summary>
     public async Task SealAsync(NvmeTier tier)
