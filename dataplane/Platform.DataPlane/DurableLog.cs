@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Nvme.Io;
 using Platform.DataPlane.Nvme.Log;
 
@@ -16,7 +17,6 @@ public sealed class DurableLog : IAsyncDisposable
     private readonly FolderLock _lock;
     private readonly Lock _gate = new();
     private LogIncarnation _log;
-    private long _writtenBefore;
     private LogBatch? _next;
     private LogBatch? _underWay;
     private TaskCompletionSource? _committing;
@@ -26,7 +26,7 @@ public sealed class DurableLog : IAsyncDisposable
     {
         _options = options;
         _lock = folderLock;
-        _log = LogIncarnation.Open(options, Committed);
+        _log = LogIncarnation.Open(options, Device, Committed);
     }
 
     /// <summary>Address of the first entry that is still there.</summary>
@@ -35,8 +35,8 @@ public sealed class DurableLog : IAsyncDisposable
     /// <summary>End of the durable entries: reads go up to here.</summary>
     public long TailAddress => Math.Max(Volatile.Read(ref _log).DurableAddress, BeginAddress);
 
-    /// <summary>Bytes written to the device since the log was opened, alignment included.</summary>
-    internal long DeviceBytesWritten => Volatile.Read(ref _writtenBefore) + Volatile.Read(ref _log).DeviceBytesWritten;
+    /// <summary>What its device has done since the log was opened.</summary>
+    internal DeviceFigures Device { get; } = new();
 
     /// <summary>Opens the log of a folder, or makes an empty one.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.InUse"/>, <see cref="StorageError.Corrupt"/>, <see cref="StorageError.Version"/> or an I/O failure.</exception>
@@ -237,8 +237,7 @@ public sealed class DurableLog : IAsyncDisposable
         if (_log.Fault is not null && _committing is null)
         {
             _log.Dispose();
-            _writtenBefore += _log.DeviceBytesWritten;
-            Volatile.Write(ref _log, LogIncarnation.Open(_options, Committed, _log.Committed));
+            Volatile.Write(ref _log, LogIncarnation.Open(_options, Device, Committed, _log.Committed));
         }
     }
 

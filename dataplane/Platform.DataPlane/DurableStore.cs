@@ -1,3 +1,4 @@
+using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Nvme.Store;
 
 namespace Platform.DataPlane;
@@ -37,8 +38,8 @@ public sealed class DurableStore : IAsyncDisposable
     /// <summary>Bytes of the log on disk, history included.</summary>
     public long LogBytes => _log.TailAddress - _log.BeginAddress;
 
-    /// <summary>Bytes written to the device since the store was opened, alignment and compaction included.</summary>
-    public long DeviceBytesWritten => _log.DeviceBytesWritten;
+    /// <summary>What its device has done since the store was opened, compaction included.</summary>
+    public DeviceFigures Device => _log.Device;
 
     /// <summary>Opens the store of a folder, or makes an empty one.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.InUse"/>, <see cref="StorageError.Corrupt"/> (with file and offset), <see cref="StorageError.Version"/> or an I/O failure.</exception>
@@ -126,6 +127,8 @@ public sealed class DurableStore : IAsyncDisposable
         SegmentBytes = 1024 * 1024,
         MaxEntryBytes = int.MaxValue,
         FaultPoint = options.FaultPoint,
+        OnBuffered = options.OnBuffered,
+        IsBuffered = options.IsBuffered,
     });
 
     private static DurableStore Open(DurableStoreOptions options, CancellationToken cancellationToken)

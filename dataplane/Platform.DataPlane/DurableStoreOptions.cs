@@ -18,6 +18,12 @@ public sealed record DurableStoreOptions
     /// <summary>Called at named points before I/O; a test throws from it or ends the process in it.</summary>
     internal Action<string>? FaultPoint { get; init; }
 
+    /// <summary>Hears the path of each file for which the file system refused direct I/O.</summary>
+    internal Action<string>? OnBuffered { get; init; }
+
+    /// <summary>Goes through the page cache as if the file system had refused direct I/O.</summary>
+    internal bool IsBuffered { get; init; }
+
     internal DurableStoreOptions Validated()
     {
         ArgumentException.ThrowIfNullOrEmpty(Folder);

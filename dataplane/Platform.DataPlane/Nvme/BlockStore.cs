@@ -39,6 +39,9 @@ public sealed class BlockStore : IAsyncDisposable
     /// <summary>Most bytes of its files.</summary>
     public long LimitBytes => _options.LimitBytes;
 
+    /// <summary>What its device has done since the tier was opened.</summary>
+    public DeviceFigures Device => _options.Figures;
+
     /// <summary>Keeps a value; what the key had before is replaced.</summary>
     /// <param name="key">1 to <see cref="MaxKeyBytes"/> bytes of UTF-8.</param>
     /// <param name="value">0 to <see cref="MaxValueBytes"/> bytes; copied before the call returns or waits.</param>

@@ -5,7 +5,7 @@ namespace Platform.DataPlane.Nvme;
 /// <summary>Log messages of the NVMe tier. Event ids 3000 to 3099.</summary>
 internal static partial class NvmeLog
 {
-    [LoggerMessage(3000, LogLevel.Warning, "Direct I/O is refused for {Path}: blobs are read and written through the page cache, which costs memory and time. Put the tier on a local file system to avoid that.")]
+    [LoggerMessage(3000, LogLevel.Warning, "Direct I/O is refused for {Path}: the tier reads and writes through the page cache, which costs memory and time. Put the tier on a local file system to avoid that.")]
     public static partial void DirectIoRefused(ILogger logger, string path);
 
     [LoggerMessage(3001, LogLevel.Information, "NVMe tier {Folder}: {Blobs} blobs, {UsedBytes} of {LimitBytes} bytes; {Orphans} files without a record removed")]

@@ -50,23 +50,11 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <summary>Bytes that blobs may take: the limit without what is kept for the catalog.</summary>
     public long LimitBytes => _residents.LimitBytes;
 
-    /// <summary>False if the file system refused direct I/O.</summary>
-    public bool IsDirect => _environment.Device.IsDirect;
+    /// <summary>What the device did for blobs since the tier was opened. For small values see <see cref="BlockStore.Device"/>.</summary>
+    public DeviceFigures Device => _environment.Device.Figures;
 
-    /// <summary>Bytes read from the device since the tier was opened.</summary>
-    public long DeviceBytesRead => _environment.Device.BytesRead;
-
-    /// <summary>Reads that the device was asked for since the tier was opened.</summary>
-    public long DeviceReads => _environment.Device.Reads;
-
-    /// <summary>Bytes written to the device since the tier was opened, the catalog's not counted.</summary>
-    public long DeviceBytesWritten => _environment.Device.BytesWritten;
-
-    /// <summary>Bytes that the catalog wrote to the device since the tier was opened.</summary>
-    public long CatalogDeviceBytesWritten => _environment.Catalog.DeviceBytesWritten;
-
-    /// <summary>Reads and writes under way now.</summary>
-    public long QueueDepth => _environment.Device.QueueDepth;
+    /// <summary>What the device did for the catalog since the tier was opened.</summary>
+    public DeviceFigures CatalogDevice => _environment.Catalog.Device;
 
     /// <summary>Of <see cref="UsedBytes"/>, what a damaged catalog left behind (folders <c>lost</c> and <c>catalog.damaged</c>). Look at it and delete it; it is counted when the tier is opened.</summary>
     public long SetAsideBytes => _residents.SetAsideBytes;
@@ -99,8 +87,9 @@ public sealed class NvmeTier : IAsyncDisposable
         try
         {
             Directory.CreateDirectory(Path.Combine(options.Folder, "blobs"));
-            var (catalog, wasDamaged) = await Recovery.OpenCatalogAsync(options, logger, cancellationToken);
-            environment = new TierEnvironment(options, catalog, logger);
+            var notice = new DirectIoNotice(logger);
+            var (catalog, wasDamaged) = await Recovery.OpenCatalogAsync(options, notice, logger, cancellationToken);
+            environment = new TierEnvironment(options, catalog, notice, logger);
             var tier = new NvmeTier(environment, folderLock);
             await new Recovery(environment, tier._residents).RunAsync(keepOrphans: wasDamaged);
             tier.Blocks = await BlockReservation.OpenAsync(environment, tier._residents, cancellationToken);

@@ -5,24 +5,40 @@ using Platform.DataPlane.Nvme.Io;
 namespace Platform.DataPlane.Nvme;
 
 /// <summary>What all parts of one open tier share: its settings, its device, its catalog, its buffers, and where it counts and logs.</summary>
-internal sealed class TierEnvironment(NvmeTierOptions options, DurableStore catalog, ILogger logger) : IAsyncDisposable
+internal sealed class TierEnvironment : IAsyncDisposable
 {
     private long _repeatedReads;
 
-    public NvmeTierOptions Options { get; } = options;
+    public TierEnvironment(NvmeTierOptions options, DurableStore catalog, DirectIoNotice notice, ILogger logger)
+    {
+        Options = options;
+        Catalog = catalog;
+        Notice = notice;
+        Logger = logger;
+        Buffers = new AlignedBufferPool(options.ChunkBytes, options.Buffers);
+        Pipelines = new AlignedMemoryCache(options.ChunkBytes, options.Buffers);
+        Meter = new TierMeter(options.Folder);
+        Device = new DirectDevice(new DirectDeviceOptions { Folder = options.Folder, FaultPoint = options.FaultPoint, IsBuffered = options.IsBuffered, OnBuffered = notice.Say });
+    }
 
-    public DurableStore Catalog { get; } = catalog;
+    public NvmeTierOptions Options { get; }
 
-    public DirectDevice Device { get; } = new(new DirectDeviceOptions { Folder = options.Folder, Logger = logger, FaultPoint = options.FaultPoint, IsBuffered = options.IsBuffered });
+    public DurableStore Catalog { get; }
 
-    public AlignedBufferPool Buffers { get; } = new(options.ChunkBytes, options.Buffers);
+    /// <summary>The device of the blobs. The catalog and the block store have their own.</summary>
+    public DirectDevice Device { get; }
+
+
+    public AlignedBufferPool Buffers { get; }
 
     /// <summary>Memory that pipelines of whole chunks read into.</summary>
-    public AlignedMemoryCache Pipelines { get; } = new(options.ChunkBytes, options.Buffers);
+    public AlignedMemoryCache Pipelines { get; }
 
-    public TierMeter Meter { get; } = new(options.Folder);
+    public TierMeter Meter { get; }
 
-    public ILogger Logger { get; } = logger;
+    public ILogger Logger { get; }
+
+    public DirectIoNotice Notice { get; }
 
     /// <summary>True if this read of a chunk that was verified before is to be compared again, as the policy says.</summary>
     public bool IsSampled() => Options.Verification switch

@@ -43,16 +43,15 @@ internal sealed class TierMeter : IDisposable
         _meter.CreateObservableGauge("tier.used", () => new Measurement<long>(tier.UsedBytes, _folder), "By", "Bytes that blobs take");
         _meter.CreateObservableGauge("tier.limit", () => new Measurement<long>(tier.LimitBytes, _folder), "By", "Bytes that blobs may take");
         _meter.CreateObservableGauge("tier.only_copy", () => new Measurement<long>(tier.OnlyCopyBytes, _folder), "By", "Bytes that are nowhere else");
-        _meter.CreateObservableCounter("tier.device_read", () => new Measurement<long>(tier.DeviceBytesRead, _folder), "By", "Bytes read from the device");
-        _meter.CreateObservableCounter("tier.device_written", () => new Measurement<long>(tier.DeviceBytesWritten, _folder), "By", "Bytes of blobs written to the device");
-        _meter.CreateObservableCounter("tier.catalog_written", () => new Measurement<long>(tier.CatalogDeviceBytesWritten, _folder), "By", "Bytes that the catalog wrote to the device");
-        _meter.CreateObservableCounter("tier.device_reads", () => new Measurement<long>(tier.DeviceReads, _folder), "{read}", "Reads that the device was asked for");
-        _meter.CreateObservableGauge("tier.queue_depth", () => new Measurement<long>(tier.QueueDepth, _folder), "{request}", "Reads and writes under way");
+        _meter.CreateObservableCounter("tier.device_read", () => OfDevices(tier, device => device.BytesRead), "By", "Bytes read from the device; for: blobs, catalog or blocks");
+        _meter.CreateObservableCounter("tier.device_written", () => OfDevices(tier, device => device.BytesWritten), "By", "Bytes written to the device");
+        _meter.CreateObservableCounter("tier.device_reads", () => OfDevices(tier, device => device.Reads), "{read}", "Reads that the device was asked for");
+        _meter.CreateObservableGauge("tier.queue_depth", () => OfDevices(tier, device => device.QueueDepth), "{request}", "Reads and writes under way");
         _meter.CreateObservableGauge("tier.used_by_class", () => Enum.GetValues<TierClass>().Select(tierClass => new Measurement<long>(tier.UsedBytesOf(tierClass), _folder, Of(tierClass))), "By", "Bytes that blobs of a class take");
         _meter.CreateObservableGauge("tier.set_aside", () => new Measurement<long>(tier.SetAsideBytes, _folder), "By", "Bytes of tier.used that a damaged catalog left behind");
         _meter.CreateObservableGauge("tier.catalog", () => new Measurement<long>(tier.CatalogBytes, _folder), "By", "Bytes of the catalog in memory");
         _meter.CreateObservableCounter("tier.managed_allocated", () => new Measurement<long>(GC.GetTotalAllocatedBytes(), _folder), "By", "Bytes that the whole process allocated on the managed heap; over tier.read it is managed bytes per byte moved");
-        _meter.CreateObservableGauge("tier.direct", () => new Measurement<int>(tier.IsDirect ? 1 : 0, _folder), description: "0 if the file system refused direct I/O");
+        _meter.CreateObservableGauge("tier.direct", () => OfDevices(tier, device => device.IsDirect ? 1 : 0), description: "0 if the file system refused direct I/O");
     }
 
     public void Opened(TierClass tierClass, bool hit) => _opens.Add(1, _folder, Of(tierClass), new("hit", hit));
@@ -81,6 +80,18 @@ internal sealed class TierMeter : IDisposable
     public void WriterWaits() => _waits.Add(1, _folder);
 
     public void Dispose() => _meter.Dispose();
+
+    /// <summary>A figure of each device that the tier has.</summary>
+    private IEnumerable<Measurement<long>> OfDevices(NvmeTier tier, Func<DeviceFigures, long> figure)
+    {
+        foreach (var (use, device) in new[] { ("blobs", tier.Device), ("catalog", tier.CatalogDevice), ("blocks", tier.Blocks?.Device) })
+        {
+            if (device is not null)
+            {
+                yield return new Measurement<long>(figure(device), _folder, new("for", use));
+            }
+        }
+    }
 
     private static KeyValuePair<string, object?> Of(TierClass tierClass) => new("class", Names[(int)tierClass]);
 }

@@ -14,12 +14,12 @@ internal static class CountSuite
         await using var lease = await run.FillAsync(tier);
         using var memory = new AlignedMemory(run.Bytes);
         await ReadWholeAsync(lease, memory);
-        var (before, reads) = (tier.DeviceBytesRead, tier.DeviceReads);
+        var (before, reads) = (tier.Device.BytesRead, tier.Device.Reads);
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
         await ReadWholeAsync(lease, memory);
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
-        var device = tier.DeviceBytesRead - before;
-        yield return Ratio.OfCount("R10r", "device reads per chunk", (tier.DeviceReads - reads) / Math.Ceiling(run.Bytes / (double)Chunk), 1, 1);
+        var device = tier.Device.BytesRead - before;
+        yield return Ratio.OfCount("R10r", "device reads per chunk", (tier.Device.Reads - reads) / Math.Ceiling(run.Bytes / (double)Chunk), 1, 1);
         yield return Ratio.OfCount("R10", "device bytes / logical bytes of a warm read", device / (double)run.Bytes, 1.05, 1.01);
         yield return Ratio.OfCount("R10m", "managed bytes per MiB read", allocated / (run.Bytes / 1048576.0), 1024, 64);
 

@@ -21,7 +21,7 @@ internal static class RamDiskSuite
         try
         {
             await using var tier = await (run with { Folder = folder }).OpenTierAsync("ram");
-            if (!tier.IsDirect)
+            if (!tier.Device.IsDirect)
             {
                 await Console.Error.WriteLineAsync($"R6: {Folder} refuses direct I/O (it takes it from Linux 6.6 on); both sides go through its page cache, which is the file system itself.");
             }
@@ -43,7 +43,7 @@ internal static class RamDiskSuite
                     return run.Bytes;
                 }),
                 () => RawLoop.ReadAsync(lease.FilePath, TierRun.Chunk, Readers, random: false, run.Bytes));
-            yield return Ratio.Of("R6", $"read on a RAM file system / pread loop of {Readers} threads; {(tier.IsDirect ? "direct" : "buffered")}, CPU {TierRun.MillisecondsPerGigabyte(measured)}", TierRun.Speeds(measured), 0.80, 0.95, higherIsBetter: true);
+            yield return Ratio.Of("R6", $"read on a RAM file system / pread loop of {Readers} threads; {(tier.Device.IsDirect ? "direct" : "buffered")}, CPU {TierRun.MillisecondsPerGigabyte(measured)}", TierRun.Speeds(measured), 0.80, 0.95, higherIsBetter: true);
         }
         finally
         {

@@ -62,7 +62,7 @@ internal static class TierBenchmark
         await Console.Error.WriteLineAsync($"{Environment.ProcessorCount} CPUs, {(AioRing.Shared is null ? "threads wait for the disk (no Linux AIO here)" : "Linux AIO")}, peer: {RawDisk.Name}");
         using var device = new DirectDevice(new DirectDeviceOptions { Folder = folder });
         using var probe = device.Open(Path.Combine(folder, "probe"), create: true);
-        if (!device.IsDirect)
+        if (!device.Figures.IsDirect)
         {
             await Console.Error.WriteLineAsync($"'{folder}' refuses direct I/O: the figures are those of the page cache. Use --folder on a local disk.");
         }

@@ -44,9 +44,9 @@ public sealed class DirectDeviceTests : IDisposable
             Assert.Equal(Pattern.Bytes(Block, i), memory.Slice(i * Block, Block).ToArray());
         }
 
-        Assert.Equal(0, device.QueueDepth);
-        Assert.Equal(64L * Block, device.BytesRead);
-        Assert.Equal(64L * Block, device.BytesWritten);
+        Assert.Equal(0, device.Figures.QueueDepth);
+        Assert.Equal(64L * Block, device.Figures.BytesRead);
+        Assert.Equal(64L * Block, device.Figures.BytesWritten);
         Assert.Equal(8, Directory.GetFiles(_folder.Path, "seg.*").Length);
     }
 
@@ -127,6 +127,44 @@ public sealed class DirectDeviceTests : IDisposable
 
         Assert.Equal(SegmentBytes, new FileInfo(_folder["seg.0"]).Length);
         Assert.Equal(SegmentBytes, device.SegmentFileBytes);
+    }
+
+    [Theory]
+    [InlineData(Way.Threads)]
+    [InlineData(Way.Buffered)]
+    public async Task ReadAndWrite_DeviceIsClosed_FailAndLeaveNothingBehind(Way way)
+    {
+        const int OfASegmentThatIsNotThere = SegmentBytes / Block;
+        var device = Open(way);
+        using var memory = new AlignedMemory((OfASegmentThatIsNotThere + 1) * Block);
+        await WriteAsync(device, memory, 0);
+        using var file = device.Open(_folder["bulk"], create: true);
+        device.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => file.WriteAsync(memory.Slice(0, Block), 0).AsTask());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => file.ReadAsync(memory.Slice(0, Block), 0).AsTask());
+        Assert.NotEqual(0u, (await ReadAsync(device, memory, 0)).Error);
+        Assert.NotEqual(0u, (await ReadAsync(device, memory, OfASegmentThatIsNotThere)).Error);
+        Assert.NotEqual(0u, (await WriteAsync(device, memory, 0)).Error);
+        Assert.Equal(0, device.Figures.QueueDepth);
+    }
+
+    [Fact]
+    public async Task Read_StopsShortWhileTheDeviceIsClosed_EndsAllTheSame()
+    {
+        const int Length = 4096 + 512;
+        var device = Open(Way.Ring);
+        using var memory = new AlignedMemory(256 * Block);
+        await File.WriteAllBytesAsync(_folder["short"], Pattern.Bytes(Length), TestContext.Current.CancellationToken);
+        using var file = device.Open(_folder["short"], create: false);
+
+        // The kernel stops at the end of the file, which is a whole sector here: each request asks once more, most of them after the device was closed.
+        var reads = Enumerable.Range(0, 256).Select(i => file.ReadAsync(memory.Slice(i * Block, Block), 0).AsTask()).ToList();
+        device.Dispose();
+
+        Assert.All(await Task.WhenAll(reads), read => Assert.Equal(Length, read));
+        Assert.Equal(Pattern.Bytes(Length), memory.Slice(255 * Block, Length).ToArray());
+        Assert.Equal(0, device.Figures.QueueDepth);
     }
 
     private DirectDevice Open(Way way, bool preallocates = false)

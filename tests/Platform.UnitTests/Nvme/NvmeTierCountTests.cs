@@ -35,7 +35,7 @@ public sealed class NvmeTierCountTests : IDisposable
         }
 
         Assert.Equal(Fit, (await tier.ListAsync(Token)).Count);
-        var ratio = (tier.DeviceBytesWritten + tier.CatalogDeviceBytesWritten) / (double)admitted;
+        var ratio = (tier.Device.BytesWritten + tier.CatalogDevice.BytesWritten) / (double)admitted;
         Assert.InRange(ratio, 1.0, 1.05);
     }
 

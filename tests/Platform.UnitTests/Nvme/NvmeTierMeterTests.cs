@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Platform.DataPlane;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Tiering;
 using Platform.UnitTests.ObjectStorage;
@@ -41,17 +42,20 @@ public sealed class NvmeTierMeterTests : IDisposable
         Assert.Equal(2 * Length, _figures["tier.read class Shards source object_storage"] + _figures["tier.read class Shards source nvme"]);
         Assert.InRange(_figures["tier.read class Shards source nvme"], Length, 2 * Length);
         Assert.InRange(_figures["tier.copied class Shards"], Length, 2 * Length);
-        Assert.InRange(_figures["tier.device_read"], Allocated - 4096, 2 * Allocated);
-        Assert.InRange(_figures["tier.device_reads"], 4, 8);
-        Assert.Equal(Allocated, _figures["tier.device_written"]);
-        Assert.InRange(_figures["tier.catalog_written"], 4096, 4 << 20);
+        Assert.InRange(_figures["tier.device_read for blobs"], Allocated - 4096, 2 * Allocated);
+        Assert.InRange(_figures["tier.device_reads for blobs"], 4, 8);
+        Assert.Equal(Allocated, _figures["tier.device_written for blobs"]);
+        Assert.InRange(_figures["tier.device_written for catalog"], 4096, 4 << 20);
         Assert.Equal(Allocated, _figures["tier.used"]);
         Assert.Equal(Allocated, _figures["tier.used_by_class class Shards"]);
         Assert.Equal(tier.LimitBytes, _figures["tier.limit"]);
         Assert.InRange(_figures["tier.catalog"], 1, 4096);
         Assert.InRange(_figures["tier.managed_allocated"], 1, long.MaxValue);
-        Assert.Equal(0, _figures["tier.queue_depth"]);
-        Assert.Equal(1, _figures["tier.direct"]);
+        Assert.Equal(0, _figures["tier.queue_depth for blobs"]);
+        Assert.Equal(1, _figures["tier.direct for blobs"]);
+        Assert.Equal(1, _figures["tier.direct for catalog"]);
+        Assert.Null(tier.Blocks);
+        Assert.DoesNotContain(_figures.Names, name => name.EndsWith("for blocks", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -114,14 +118,76 @@ public sealed class NvmeTierMeterTests : IDisposable
     }
 
     [Fact]
-    public async Task Open_DirectIoRefused_ShowsIt()
+    public async Task Blocks_WrittenAndRead_ShowTheirOwnDevice()
+    {
+        const int Blocks = 64;
+        const int Bytes = 60_000;
+        using var held = new ManualResetEventSlim();
+        using var reads = new CountdownEvent(2);
+        var holds = false;
+        void Hold(string point)
+        {
+            if (Volatile.Read(ref holds) && point == "blocks.read")
+            {
+                reads.Signal();
+                held.Wait(Token);
+            }
+        }
+
+        await using var tier = await NvmeTier.OpenAsync(WithBlocks() with { FaultPoint = Hold }, NullLogger.Instance, Token);
+        await Task.WhenAll(Enumerable.Range(0, Blocks).Select(i => tier.Blocks!.PutAsync($"b{i}", Pattern.Bytes(Bytes, i), Token).AsTask()));
+        Assert.InRange(_figures["tier.device_written for blocks"], Blocks * Bytes, 2 * Blocks * Bytes);
+        Assert.Equal(0, _figures["tier.queue_depth for blocks"]);
+        var (read, asked) = (_figures["tier.device_read for blocks"], _figures["tier.device_reads for blocks"]);
+
+        Volatile.Write(ref holds, true);
+        var two = Enumerable.Range(0, 2).Select(i => tier.Blocks!.GetAsync($"b{i}", Token).AsTask()).ToList();
+        reads.Wait(Token);
+        Assert.Equal(2, _figures["tier.queue_depth for blocks"]);
+        Volatile.Write(ref holds, false);
+        held.Set();
+        Assert.Equal([Pattern.Bytes(Bytes, 0), Pattern.Bytes(Bytes, 1)], await Task.WhenAll(two));
+
+        Assert.Equal(0, _figures["tier.queue_depth for blocks"]);
+        Assert.InRange(_figures["tier.device_read for blocks"] - read, 2 * Bytes, 4 * Bytes);
+        Assert.InRange(_figures["tier.device_reads for blocks"] - asked, 2, 4);
+        Assert.Equal(1, _figures["tier.direct for blocks"]);
+        Assert.Equal(0, _figures["tier.device_written for blobs"]);
+    }
+
+    [Fact]
+    public async Task Blocks_DeviceFailedMeanwhile_AreCountedOverAllItsLives()
+    {
+        var fails = false;
+        void Fail(string point)
+        {
+            if (point == "blocks.write" && Interlocked.Exchange(ref fails, false))
+            {
+                throw new IOException("Input/output error", 5);
+            }
+        }
+
+        await using var tier = await NvmeTier.OpenAsync(WithBlocks() with { FaultPoint = Fail }, NullLogger.Instance, Token);
+        await tier.Blocks!.PutAsync("a", Pattern.Bytes(9000), Token);
+        var before = _figures["tier.device_written for blocks"];
+        Volatile.Write(ref fails, true);
+        await Assert.ThrowsAsync<StorageException>(() => tier.Blocks.PutAsync("b", Pattern.Bytes(9000), Token).AsTask());
+        await tier.Blocks.PutAsync("b", Pattern.Bytes(9000), Token);
+
+        Assert.InRange(_figures["tier.device_written for blocks"], before + 9000, long.MaxValue);
+    }
+
+    [Fact]
+    public async Task Open_DirectIoRefused_ShowsItOfEachDevice()
     {
         var storage = new InMemoryObjectStorage().With("a", Pattern.Bytes(Length));
-        await using var tier = await NvmeTier.OpenAsync(Options() with { IsBuffered = true }, NullLogger.Instance, Token);
+        await using var tier = await NvmeTier.OpenAsync(WithBlocks() with { IsBuffered = true }, NullLogger.Instance, Token);
         await ReadAsync(tier, new BlobSource("a", storage, "a", Length, storage.ETagOf("a")));
+        await tier.Blocks!.PutAsync("a", new byte[9], Token);
 
-        Assert.Equal(0, _figures["tier.direct"]);
-        Assert.Equal(Allocated, _figures["tier.used"]);
+        Assert.Equal([0, 0, 0], new[] { "blobs", "catalog", "blocks" }.Select(use => _figures[$"tier.direct for {use}"]));
+        Assert.Equal(3, _figures.Names.Count(name => name.StartsWith("tier.direct ", StringComparison.Ordinal)));
+        Assert.Equal(Allocated, _figures["tier.used_by_class class Weights"]);
     }
 
     private static async Task ReadAsync(NvmeTier tier, BlobSource source)
@@ -132,6 +198,8 @@ public sealed class NvmeTierMeterTests : IDisposable
     }
 
     private Task<NvmeTier> Open(long limit = 1 << 30) => NvmeTier.OpenAsync(Options(limit), NullLogger.Instance, Token);
+
+    private NvmeTierOptions WithBlocks() => Options() with { BlockBytes = 16 << 20, BlockMemoryBytes = 2 << 20 };
 
     private NvmeTierOptions Options(long limit = 1 << 30) => new() { Folder = _folder.Path, ChunkBytes = Chunk, MetadataBytes = 4 << 20, LimitBytes = limit + (4 << 20) };
 }

@@ -60,15 +60,15 @@ public sealed class NvmeTierReadTests : IDisposable
         await using var tier = await Open(Options());
         await using var lease = await tier.OpenAsync(Source("k"), Token);
         await lease.FillAsync(cancellationToken: Token);
-        var (reads, bytes) = (tier.DeviceReads, tier.DeviceBytesRead);
+        var (reads, bytes) = (tier.Device.Reads, tier.Device.BytesRead);
 
         await foreach (var chunk in lease.ReadAllAsync(depth: 3, Token))
         {
             Assert.True(chunk.Length > 0);
         }
 
-        Assert.Equal(Chunks, tier.DeviceReads - reads);
-        Assert.InRange(tier.DeviceBytesRead - bytes, lease.LengthBytes, lease.LengthBytes * 101 / 100);
+        Assert.Equal(Chunks, tier.Device.Reads - reads);
+        Assert.InRange(tier.Device.BytesRead - bytes, lease.LengthBytes, lease.LengthBytes * 101 / 100);
     }
 
     [Theory]
@@ -102,7 +102,9 @@ public sealed class NvmeTierReadTests : IDisposable
         var bytes = Pattern.Bytes((3 * Chunk) + 5);
         _storage.With("a", bytes).With("b", bytes);
         var logger = new CountingLogger(eventId: 3000);
-        await using var tier = await NvmeTier.OpenAsync(Options() with { IsBuffered = true }, logger, Token);
+        await using var tier = await NvmeTier.OpenAsync(Options() with { IsBuffered = true, BlockBytes = 16 << 20 }, logger, Token);
+        Assert.Equal(1, logger.Count);
+        await tier.Blocks!.PutAsync("a", bytes.AsMemory(0, 5000), Token);
 
         foreach (var key in new[] { "a", "b" })
         {
@@ -112,7 +114,7 @@ public sealed class NvmeTierReadTests : IDisposable
             Assert.Equal(bytes, view.Memory.ToArray());
         }
 
-        Assert.False(tier.IsDirect);
+        Assert.False(tier.Device.IsDirect);
         Assert.Equal(1, logger.Count);
     }
 

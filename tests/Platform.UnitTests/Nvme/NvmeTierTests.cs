@@ -131,13 +131,13 @@ public sealed class NvmeTierTests : IDisposable
         await using var lease = await tier.OpenAsync(Source("k"), Token);
         await lease.FillAsync(cancellationToken: Token);
         using var memory = new AlignedMemory(8 * Chunk);
-        var before = tier.DeviceBytesRead;
+        var before = tier.Device.BytesRead;
 
         await lease.ReadAsync(0, memory.Slice(0, 8 * Chunk), Token);
 
-        Assert.Equal(8 * Chunk, tier.DeviceBytesRead - before);
+        Assert.Equal(8 * Chunk, tier.Device.BytesRead - before);
         Assert.Equal(8 * Chunk, lease.NvmeBytes);
-        Assert.Equal(8 * Chunk, tier.DeviceBytesWritten);
+        Assert.Equal(8 * Chunk, tier.Device.BytesWritten);
         Assert.Equal(Pattern.Bytes(8 * Chunk), memory.Slice(0, 8 * Chunk).ToArray());
     }
 

@@ -36,6 +36,16 @@ internal sealed class TierFigures : IDisposable
         }
     }
 
+    /// <summary>Every figure that was told.</summary>
+    public ICollection<string> Names
+    {
+        get
+        {
+            _listener.RecordObservableInstruments();
+            return _figures.Keys;
+        }
+    }
+
     public void Dispose() => _listener.Dispose();
 
     private void Take(string folder, Instrument instrument, long value, ReadOnlySpan<KeyValuePair<string, object?>> tags)

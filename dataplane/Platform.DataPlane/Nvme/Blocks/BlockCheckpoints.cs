@@ -186,7 +186,9 @@ internal sealed class BlockCheckpoints : ICheckpointManager
         state.Metadata.CopyTo(slot[HeaderBytes..]);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[60..], CrcOf(slot, state.Metadata.Length));
         _device.Fault(_file.Area.Write);
-        RandomAccess.Write(_file.Handle, slot[..(int)AlignedMemory.RoundUp(HeaderBytes + state.Metadata.Length)], (state.Number & 1) * SlotBytes);
+        var length = (int)AlignedMemory.RoundUp(HeaderBytes + state.Metadata.Length);
+        RandomAccess.Write(_file.Handle, slot[..length], (state.Number & 1) * SlotBytes);
+        _device.Figures.Written(length);
         _file.Sync();
         _state = state;
     }

@@ -34,7 +34,9 @@ internal sealed class BlockLog : IDisposable
             Area = FaultArea.Blocks,
             Preallocates = true,
             KeepsFailures = true,
-            Logger = options.Logger,
+            IsBuffered = options.IsBuffered,
+            OnBuffered = options.OnBuffered,
+            Figures = options.Figures,
             FaultPoint = options.FaultPoint,
         });
         Checkpoints = new BlockCheckpoints(options.Folder, Device, state);

@@ -1,5 +1,6 @@
 using System.Numerics;
 using Microsoft.Extensions.Logging;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Blocks;
 
@@ -15,6 +16,15 @@ internal sealed record BlockStoreOptions
     public required long MemoryBytes { get; init; }
 
     public ILogger? Logger { get; init; }
+
+    /// <summary>As <see cref="DirectDeviceOptions.OnBuffered"/>.</summary>
+    public Action<string>? OnBuffered { get; init; }
+
+    /// <summary>As <see cref="DirectDeviceOptions.IsBuffered"/>.</summary>
+    public bool IsBuffered { get; init; }
+
+    /// <summary>Where its device counts, whichever life of the log it belongs to.</summary>
+    public DeviceFigures Figures { get; } = new();
 
     public Action<string>? FaultPoint { get; init; }
 

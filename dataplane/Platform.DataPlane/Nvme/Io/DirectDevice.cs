@@ -7,7 +7,7 @@ namespace Platform.DataPlane.Nvme.Io;
 /// <remarks>
 /// <para>Positional reads and writes from any number of threads. A completed write is on the device, not yet durable; <see cref="Sync"/> makes all segments durable,
 /// and <see cref="DirectFile.SyncAsync"/> one bulk file. Whoever reports something as durable syncs first: for FASTER's logs that is <c>CommitRecord</c>, once per group commit.</para>
-/// <para>Where the file system refuses direct I/O, or wants more than 4096 bytes of alignment, files are buffered instead; that is said once in the log and shows in <see cref="IsDirect"/>.</para>
+/// <para>Where the file system refuses direct I/O, or wants more than 4096 bytes of alignment, files are buffered instead; that shows in <see cref="DeviceFigures.IsDirect"/>.</para>
 /// <para>FASTER gets a failure as its error number, or not at all (<see cref="DirectDeviceOptions.KeepsFailures"/>); it is kept whole in <see cref="Failure"/> or <see cref="ReadFailure"/>.</para>
 /// </remarks>
 internal sealed class DirectDevice : StorageDeviceBase
@@ -18,11 +18,6 @@ internal sealed class DirectDevice : StorageDeviceBase
     private volatile Exception? _failure;
     private volatile Exception? _readFailure;
     private long _readFailures;
-    private int _saidBuffered;
-    private long _bytesRead;
-    private long _bytesWritten;
-    private long _reads;
-    private long _inFlight;
 
     public DirectDevice(DirectDeviceOptions options)
         : base(Path.Combine(options.Folder, options.Prefix), AlignedMemory.AlignmentBytes, Devices.CAPACITY_UNSPECIFIED)
@@ -31,20 +26,8 @@ internal sealed class DirectDevice : StorageDeviceBase
         _segments = new SegmentFiles(this, options);
     }
 
-    /// <summary>False once a file had to be opened buffered.</summary>
-    public bool IsDirect => Volatile.Read(ref _saidBuffered) == 0;
-
-    /// <summary>Bytes read from files, alignment included.</summary>
-    public long BytesRead => Interlocked.Read(ref _bytesRead);
-
-    /// <summary>Reads, as the kernel was asked for them.</summary>
-    public long Reads => Interlocked.Read(ref _reads);
-
-    /// <summary>Bytes written to files, alignment included.</summary>
-    public long BytesWritten => Interlocked.Read(ref _bytesWritten);
-
-    /// <summary>Reads and writes under way now.</summary>
-    public long QueueDepth => Interlocked.Read(ref _inFlight);
+    /// <summary>What it has done so far.</summary>
+    public DeviceFigures Figures => _options.Figures;
 
     /// <summary>Bytes that the segments' files take.</summary>
     public long SegmentFileBytes => _segments.LengthBytes;
@@ -70,9 +53,10 @@ internal sealed class DirectDevice : StorageDeviceBase
     {
         var handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         var direct = !_options.IsBuffered && Posix.DirectAlignment(path) <= AlignedMemory.AlignmentBytes && Posix.TrySetDirect(handle);
-        if (!direct && Interlocked.Exchange(ref _saidBuffered, 1) == 0 && _options.Logger is { } logger)
+        if (!direct)
         {
-            NvmeLog.DirectIoRefused(logger, path);
+            Figures.Buffered();
+            _options.OnBuffered?.Invoke(path);
         }
 
         return new DirectFile(this, handle, path, direct, area);
@@ -132,25 +116,13 @@ internal sealed class DirectDevice : StorageDeviceBase
     {
         var added = false;
         file.Handle.DangerousAddRef(ref added);
-        Interlocked.Increment(ref _inFlight);
+        Figures.Begun();
     }
 
     internal void Ended(DirectFile file)
     {
-        Interlocked.Decrement(ref _inFlight);
+        Figures.Ended();
         file.Handle.DangerousRelease();
-    }
-
-    internal void Count(bool isWrite, int bytes)
-    {
-        if (isWrite)
-        {
-            Interlocked.Add(ref _bytesWritten, bytes);
-            return;
-        }
-
-        Interlocked.Increment(ref _reads);
-        Interlocked.Add(ref _bytesRead, bytes);
     }
 
     private void Start(int segment, bool isWrite, nint memory, long offset, uint lengthBytes, DeviceIOCompletionCallback callback, object context)
@@ -162,8 +134,12 @@ internal sealed class DirectDevice : StorageDeviceBase
         }
         catch (Exception cause) when (cause is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {
-            // Not from within FASTER's call, and not on the thread pool: see IoRequest.End.
-            _ = _threads.RunAsync(() => Tell(isWrite, memory, (int)lengthBytes, 0, cause, callback, context));
+            // Not from within FASTER's call, and on the thread pool only if the device is closed: see IoRequest.End.
+            void Tell() => this.Tell(isWrite, memory, (int)lengthBytes, 0, cause, callback, context);
+            if (!_threads.TryRun(Tell))
+            {
+                ThreadPool.QueueUserWorkItem(_ => Tell());
+            }
         }
     }
 

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace Platform.DataPlane.Nvme.Io;
 
 /// <summary>Settings of a <see cref="DirectDevice"/>.</summary>
@@ -35,8 +33,11 @@ internal sealed record DirectDeviceOptions
     /// <summary>Goes through the page cache as if the file system had refused direct I/O.</summary>
     public bool IsBuffered { get; init; }
 
-    /// <summary>Hears once if direct I/O is refused.</summary>
-    public ILogger? Logger { get; init; }
+    /// <summary>Hears the path of each file that had to be opened buffered.</summary>
+    public Action<string>? OnBuffered { get; init; }
+
+    /// <summary>Where it counts. A device that takes the place of one that failed goes on with the same.</summary>
+    public DeviceFigures Figures { get; init; } = new();
 
     /// <summary>Called before I/O with the point's name, see <see cref="FaultArea"/>.</summary>
     public Action<string>? FaultPoint { get; init; }

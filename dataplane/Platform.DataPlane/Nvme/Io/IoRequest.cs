@@ -246,10 +246,14 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
 
     private void Submit()
     {
-        if (!_file.UsesRing || !AioRing.Shared!.TrySubmit(this))
+        if ((_file.UsesRing && AioRing.Shared!.TrySubmit(this)) || _file.Device.Threads.TryPerform(this))
         {
-            _file.Device.Threads.Perform(this);
+            return;
         }
+
+        // The device was closed. That is no reason to throw on the ring's thread, which may be here to go on with a part, and FASTER must not be called back from within its call.
+        _failure = new ObjectDisposedException(nameof(DirectDevice), $"'{_file.Path}' at {_offset}: the device was closed before the {(_isWrite ? "write" : "read")} was done.");
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     /// <summary>Counts what was moved.</summary>
@@ -257,8 +261,15 @@ internal sealed unsafe class IoRequest : IValueTaskSource<int>, IThreadPoolWorkI
     private bool Advance(int bytes)
     {
         _doneBytes += bytes;
-        _file.Device.Count(_isWrite, bytes);
-        if (_isWrite && bytes == 0 && _doneBytes < _lengthBytes)
+        if (!_isWrite)
+        {
+            _file.Device.Figures.Read(bytes);
+        }
+        else if (bytes > 0 || _doneBytes == _lengthBytes)
+        {
+            _file.Device.Figures.Written(bytes);
+        }
+        else
         {
             _error = InputOutputError;
         }

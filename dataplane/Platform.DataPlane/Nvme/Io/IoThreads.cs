@@ -14,8 +14,12 @@ internal sealed class IoThreads : IDisposable
     private bool _ended;
 
     /// <summary>Has a request performed.</summary>
-    /// <exception cref="ObjectDisposedException">The device is closed.</exception>
-    public void Perform(IoRequest request) => ObjectDisposedException.ThrowIf(!TryAdd(request), this);
+    /// <returns>False if the device is closed.</returns>
+    public bool TryPerform(IoRequest request) => TryAdd(request);
+
+    /// <summary>Runs <paramref name="work"/>, which does not throw, on one of the threads.</summary>
+    /// <returns>False if the device is closed.</returns>
+    public bool TryRun(Action work) => TryAdd(new Call(work));
 
     /// <summary>Runs <paramref name="work"/> on one of the threads. What it throws comes out of the task.</summary>
     public Task RunAsync(Action work)

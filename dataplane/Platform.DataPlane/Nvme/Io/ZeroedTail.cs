@@ -39,7 +39,7 @@ internal sealed class ZeroedTail(DirectFile file, int limitBytes)
                 if (step > 0)
                 {
                     RandomAccess.Write(file.Handle, Zeros.Slice(0, step).Span, end);
-                    file.Device.Count(isWrite: true, step);
+                    file.Device.Figures.Written(step);
                 }
             }
             catch (IOException)

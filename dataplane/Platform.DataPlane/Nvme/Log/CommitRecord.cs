@@ -205,6 +205,7 @@ internal sealed class CommitRecord : ILogCommitManager
         BinaryPrimitives.WriteUInt32LittleEndian(slot[44..], Checksum.Crc32C(slot[..44]));
         _device.Fault(_file.Area.Write);
         RandomAccess.Write(_file.Handle, slot, (state.Number & 1) * SlotBytes);
+        _device.Figures.Written(SlotBytes);
         _file.Sync();
         _written = state;
     }

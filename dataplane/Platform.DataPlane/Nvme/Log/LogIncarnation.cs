@@ -39,9 +39,6 @@ internal sealed class LogIncarnation : IDisposable
     /// <summary>Durable up to here.</summary>
     public long DurableAddress => _record.Until;
 
-    /// <summary>Bytes written to the device in this life, alignment included.</summary>
-    public long DeviceBytesWritten => _device.BytesWritten;
-
     /// <summary>What killed it; null while it lives.</summary>
     public Exception? Fault => _device.Failure;
 
@@ -50,9 +47,10 @@ internal sealed class LogIncarnation : IDisposable
 
     /// <summary>Opens the log of a folder as of its last commit, or makes a new one.</summary>
     /// <param name="options">Where, and how large.</param>
+    /// <param name="figures">Where its device counts.</param>
     /// <param name="onCommitted">Hears each address up to which the log has become durable, on the thread that made it so.</param>
     /// <param name="acknowledged">The last commit of the life before in this process. A later one on disk was reported as failed, so it is written over.</param>
-    public static LogIncarnation Open(DurableLogOptions options, Action<long> onCommitted, CommitRecord.State? acknowledged = null)
+    public static LogIncarnation Open(DurableLogOptions options, DeviceFigures figures, Action<long> onCommitted, CommitRecord.State? acknowledged = null)
     {
         var found = CommitRecord.Read(options.Folder);
         var state = found ?? new CommitRecord.State(0, LogRollForward.FirstAddress, 0, RoundDown(options.PageBytes), RoundDown(options.SegmentBytes), 0);
@@ -69,7 +67,17 @@ internal sealed class LogIncarnation : IDisposable
         }
 
         state = state with { Number = state.Number + 1, Life = state.Life + 1 };
-        var device = new DirectDevice(new DirectDeviceOptions { Folder = options.Folder, FirstSegment = state.Begin / state.SegmentBytes, ZeroesAhead = true, WaitsOnThreads = true, FaultPoint = options.FaultPoint });
+        var device = new DirectDevice(new DirectDeviceOptions
+        {
+            Folder = options.Folder,
+            FirstSegment = state.Begin / state.SegmentBytes,
+            ZeroesAhead = true,
+            WaitsOnThreads = true,
+            FaultPoint = options.FaultPoint,
+            OnBuffered = options.OnBuffered,
+            IsBuffered = options.IsBuffered,
+            Figures = figures,
+        });
         CommitRecord? record = null;
         try
         {

@@ -40,7 +40,16 @@ internal sealed class BlockReservation(long bytes) : IBudgetItem
         }
 
         return await BlockStore.OpenAsync(
-            new BlockStoreOptions { Folder = folder, LimitBytes = options.BlockBytes, MemoryBytes = options.BlockMemoryBytes, Logger = tier.Logger, FaultPoint = options.FaultPoint },
+            new BlockStoreOptions
+            {
+                Folder = folder,
+                LimitBytes = options.BlockBytes,
+                MemoryBytes = options.BlockMemoryBytes,
+                Logger = tier.Logger,
+                IsBuffered = options.IsBuffered,
+                OnBuffered = tier.Notice.Say,
+                FaultPoint = options.FaultPoint,
+            },
             cancellationToken);
     }
 }

@@ -11,9 +11,17 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
     private const string LostFolder = "lost";
 
     /// <summary>Opens the catalog. One that is damaged is set aside, and a new one started with what can be read of it.</summary>
-    public static async Task<(DurableStore Catalog, bool WasDamaged)> OpenCatalogAsync(NvmeTierOptions tier, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<(DurableStore Catalog, bool WasDamaged)> OpenCatalogAsync(NvmeTierOptions tier, DirectIoNotice notice, ILogger logger, CancellationToken cancellationToken)
     {
-        var options = new DurableStoreOptions { Folder = Path.Combine(tier.Folder, "catalog"), LimitBytes = tier.CatalogLimitBytes, CompactionFloorBytes = tier.MetadataBytes / 4, FaultPoint = tier.FaultPoint };
+        var options = new DurableStoreOptions
+        {
+            Folder = Path.Combine(tier.Folder, "catalog"),
+            LimitBytes = tier.CatalogLimitBytes,
+            CompactionFloorBytes = tier.MetadataBytes / 4,
+            FaultPoint = tier.FaultPoint,
+            IsBuffered = tier.IsBuffered,
+            OnBuffered = notice.Say,
+        };
         try
         {
             return (await DurableStore.OpenAsync(options, cancellationToken), false);

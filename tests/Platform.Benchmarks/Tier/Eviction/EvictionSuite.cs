@@ -38,6 +38,6 @@ internal static class EvictionSuite
             await lease.FillAsync(depth: 8);
         }
 
-        return (tier.DeviceBytesWritten + tier.CatalogDeviceBytesWritten) / (3.0 * Fit * blob);
+        return (tier.Device.BytesWritten + tier.CatalogDevice.BytesWritten) / (3.0 * Fit * blob);
     }
 }
