@@ -5,7 +5,7 @@ using Platform.DataPlane.Weights;
 namespace Platform.Benchmarks.Weights;
 
 /// <summary>Suite <c>weights</c>: a model from object storage, NVMe and host memory to a first token, beside the limits of the same machine in the same run (A B B A).</summary>
-/// <remarks><c>weights [--json] [--only R14,R16] [--pairs N] [--folder PATH] [--large] [--parallelism N]</c>. The model is a random bf16 Llama of 117 M parameters, or of 900 M with <c>--large</c>; <c>--parallelism</c> is for loads onto a CUDA device; the device is host memory unless a line says otherwise.</remarks>
+/// <remarks><c>weights [--json] [--only R14,R16] [--pairs N] [--folder PATH] [--large] [--parallelism N] [--published FOLDER]</c>. The model is a random bf16 Llama of 117 M parameters, or of 900 M with <c>--large</c>; <c>--parallelism</c> is for loads onto a CUDA device; the device is host memory unless a line says otherwise.</remarks>
 internal static class WeightsBenchmark
 {
     private static readonly (string[] Ids, Func<WeightsRun, IAsyncEnumerable<Ratio>> Run)[] Suites =
@@ -32,7 +32,7 @@ internal static class WeightsBenchmark
         Directory.CreateDirectory(folder);
         try
         {
-            var run = await WeightsRun.PrepareAsync(folder, pairs, args.Contains("--large"));
+            var run = await WeightsRun.PrepareAsync(folder, pairs, args.Contains("--large")) with { Published = Option(args, "--published") };
             if (Option(args, "--parallelism") is { } chunks)
             {
                 run = run with { Stager = new ModelStagerOptions { Parallelism = int.Parse(chunks, CultureInfo.InvariantCulture) } };

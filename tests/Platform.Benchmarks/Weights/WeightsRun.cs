@@ -21,6 +21,9 @@ internal sealed record WeightsRun(string Folder, int Pairs, ModelFiles Files)
     /// <summary>Bounds of loads.</summary>
     public ModelStagerOptions Stager { get; init; } = new();
 
+    /// <summary>Folder that this program was published to, whose start is measured; null for the build's own.</summary>
+    public string? Published { get; init; }
+
     /// <summary>Bytes of the whole model.</summary>
     public long TotalBytes => Files.Files.Sum(file => file.LengthBytes);
 
