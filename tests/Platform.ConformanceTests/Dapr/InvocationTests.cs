@@ -8,6 +8,8 @@ namespace Platform.ConformanceTests.Dapr;
 /// <summary>Checks 1, 2, 11 and 12 of the contract, and its traps about invocation.</summary>
 public sealed class InvocationTests
 {
+    private static readonly string[] CallerHeaders = ["dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded"];
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -88,12 +90,64 @@ public sealed class InvocationTests
     }
 
     [Fact]
+    public async Task Invoke_AnotherApp_TellsItWhoCallsAndThroughWhom()
+    {
+        var (cluster, callee) = (await TestCluster.OpenAsync(), new RecordingApp());
+        await using var _ = cluster;
+        await cluster.StartAsync("callee", callee.Map);
+        using var dapr = await cluster.StartCallerAsync();
+
+        await dapr.SendAsync(HttpMethod.Get, "v1.0/invoke/callee/method/x");
+
+        var got = (await callee.UntilAsync("/x", 1))[0];
+        var host = dapr.BaseAddress!.Authority;
+        Assert.Equal(
+            ["caller", "default", "callee", "127.0.0.1", host, $"for=127.0.0.1;by=127.0.0.1;host={host}"],
+            CallerHeaders.Select(got.Header));
+    }
+
+    [Fact]
     public async Task Invoke_Self_HasNoCallerHeaders()
     {
-        await using var cluster = await TestCluster.OpenAsync();
-        var app = await cluster.StartAsync("self", app => app.Run(context => context.Response.WriteAsync($"[{context.Request.Headers["dapr-caller-app-id"]}]", Stop)));
+        var (cluster, self) = (await TestCluster.OpenAsync(), new RecordingApp());
+        await using var _ = cluster;
+        var app = await cluster.StartAsync("self", self.Map);
 
-        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/self/method/x", null, ("dapr-caller-app-id", "x"))).IsAsync(HttpStatusCode.OK, "[]");
+        await app.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/self/method/x", null, ("dapr-caller-app-id", "x"));
+
+        Assert.All(CallerHeaders.Select((await self.UntilAsync("/x", 1))[0].Header), value => Assert.Equal("", value));
+    }
+
+    [Fact]
+    public async Task Invoke_AnIdWithANamespace_ReachesTheAppAndOneDotMoreIsNoId()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        await cluster.StartAsync("callee", app => app.Run(context => context.Response.WriteAsync(context.Request.Path, Stop)));
+        using var dapr = await cluster.StartCallerAsync();
+
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/invoke/callee.default/method/x")).IsAsync(HttpStatusCode.OK, "/x");
+        var refused = await dapr.SendAsync(HttpMethod.Get, "v1.0/invoke/a.b.c/method/x");
+
+        await refused.IsErrorAsync(500, "ERR_DIRECT_INVOKE");
+        Assert.Contains("invalid app id a.b.c", await refused.TextAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("v1.0/invoke/callee/method/a%23b")]
+    [InlineData("v1.0/invoke/callee/method/a%3Fb")]
+    [InlineData("v1.0/invoke/callee/method/a%00b")]
+    [InlineData("v1.0/invoke/callee/method/a%0Ab")]
+    public async Task Invoke_AMethodWithACharacterThatNoneMayHave_NeverReachesTheApp(string path)
+    {
+        var (cluster, callee) = (await TestCluster.OpenAsync(), new RecordingApp());
+        await using var _ = cluster;
+        await cluster.StartAsync("callee", callee.Map);
+        using var dapr = await cluster.StartCallerAsync();
+
+        var answer = await dapr.SendAsync(HttpMethod.Get, path);
+
+        Assert.False(answer.IsSuccessStatusCode);
+        Assert.DoesNotContain(callee.All, request => request.Path.StartsWith("/a", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -61,6 +61,19 @@ public sealed class ResourceTests
     }
 
     [Fact]
+    public async Task Folder_BelowTheResources_IsNotRead()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var below = Directory.CreateDirectory(Path.Combine(cluster.ResourcesFolder, "below")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(below, "broken.yaml"), "kind: Nonsense", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(cluster.ResourcesFolder, "notes.txt"), "kind: Nonsense", TestContext.Current.CancellationToken);
+
+        using var dapr = await cluster.StartCallerAsync();
+
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/healthz/outbound")).IsAsync(System.Net.HttpStatusCode.NoContent);
+    }
+
+    [Fact]
     public async Task Port_InUse_IsAClearError()
     {
         await using var cluster = await TestCluster.OpenAsync();
