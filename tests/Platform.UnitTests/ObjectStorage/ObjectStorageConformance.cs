@@ -125,6 +125,65 @@ public abstract class ObjectStorageConformance
     }
 
     [Fact]
+    public async Task Put_IfAbsent_ObjectIsThere_ChangesNothing_AndHoldsAgainOnceItIsDeleted()
+    {
+        var storage = Open();
+        var first = await storage.PutAsync("k", new byte[] { 1 }, PutCondition.IfAbsent, Token);
+
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync("k", new byte[] { 2 }, PutCondition.IfAbsent, Token))).Error);
+        Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync("k", new OneWayStream([3, 3]), PutCondition.IfAbsent, Token))).Error);
+        Assert.Equal(first, (await storage.HeadAsync("k", Token))!.ETag);
+        var read = new byte[1];
+        await storage.ReadAsync("k", 0, read, first, Token);
+        Assert.Equal(1, read[0]);
+
+        await storage.DeleteAsync("k", Token);
+        await storage.PutAsync("k", new byte[] { 4 }, PutCondition.IfAbsent, Token);
+    }
+
+    [Fact]
+    public async Task Put_IfMatch_ObjectIsAbsentOrWasDeleted_IsChangedAndMakesNone()
+    {
+        var storage = Open();
+        var etag = await storage.PutAsync("k", new byte[1], cancellationToken: Token);
+        await storage.DeleteAsync("k", Token);
+
+        foreach (var key in new[] { "k", "never" })
+        {
+            Assert.Equal(StorageError.Changed, (await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync(key, new byte[1], PutCondition.IfMatch(etag), Token))).Error);
+            Assert.Null(await storage.HeadAsync(key, Token));
+        }
+    }
+
+    [Fact]
+    public async Task Put_IfMatch_OfManyWritersWithOneETagOneWins_AgainAndAgain()
+    {
+        var storages = Enumerable.Range(0, 6).Select(_ => Open()).ToArray();
+        var etag = await storages[0].PutAsync("k", new byte[] { 255 }, cancellationToken: Token);
+        for (var round = 0; round < 5; round++)
+        {
+            var expected = etag;
+            var outcomes = await Task.WhenAll(storages.Select(async (storage, i) =>
+            {
+                try
+                {
+                    return (Writer: i, ETag: await storage.PutAsync("k", new[] { (byte)i }, PutCondition.IfMatch(expected), Token));
+                }
+                catch (StorageException error) when (error.Error == StorageError.Changed)
+                {
+                    return (Writer: -1, ETag: "");
+                }
+            }));
+
+            var winner = Assert.Single(outcomes, outcome => outcome.Writer >= 0);
+            var read = new byte[1];
+            await storages[0].ReadAsync("k", 0, read, winner.ETag, Token);
+            Assert.Equal(winner.Writer, read[0]);
+            etag = winner.ETag;
+        }
+    }
+
+    [Fact]
     public async Task Put_IfMatch_HoldsOnlyForTheCurrentETag()
     {
         var storage = Open();
