@@ -199,41 +199,19 @@ public sealed class NvmeTier : IAsyncDisposable
     /// <returns>False if it was not here.</returns>
     public async Task<bool> RemoveAsync(string key, CancellationToken cancellationToken = default)
     {
-        await _residents.Turn.WaitAsync(cancellationToken);
         try
         {
-            Blob? blob;
-            lock (_residents.Gate)
-            {
-                if (!_residents.Blobs.TryGetValue(key, out blob))
-                {
-                    return false;
-                }
-            }
-
-            await _removal.RemoveAsync(blob, RemovalCause.Request("it was removed on request"));
-            return true;
+            return await _removal.RemoveAsync(key, RemovalCause.Request("it was removed on request"), cancellationToken);
         }
         finally
         {
-            _residents.Turn.Release();
             _uploader?.Wake();
         }
     }
 
     /// <summary>Compares every chunk of every blob with its checksum.</summary>
     /// <returns>One line per damaged chunk, with file and offset.</returns>
-    public async IAsyncEnumerable<string> VerifyAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        foreach (var item in await ListAsync(cancellationToken))
-        {
-            var check = await CheckAsync(item.Key, cancellationToken: cancellationToken);
-            foreach (var damage in check?.Damage ?? [])
-            {
-                yield return $"'{check!.FilePath}', offset {damage.Offset}: damaged chunk of blob '{item.Key}': {damage.Problem}";
-            }
-        }
-    }
+    public IAsyncEnumerable<string> VerifyAsync(CancellationToken cancellationToken = default) => _inspection.VerifyAsync([.. _explanation.List().Select(blob => blob.Key)], cancellationToken);
 
     /// <summary>Compares every chunk of one blob that is here with its checksum.</summary>
     /// <param name="key">The blob.</param>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Platform.DataPlane.Nvme.Blobs;
 using Platform.DataPlane.ObjectStorage;
 using Platform.DataPlane.Tiering;
@@ -7,6 +8,20 @@ namespace Platform.DataPlane.Nvme.Residency;
 /// <summary>Compares what lies on the device with its checksums, and fetches again what differs.</summary>
 internal sealed class Inspection(Residents residents, Removal removal)
 {
+    /// <summary>Checks blobs, one after the other.</summary>
+    /// <returns>One line per damaged chunk, with file and offset.</returns>
+    public async IAsyncEnumerable<string> VerifyAsync(IReadOnlyList<string> keys, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var key in keys)
+        {
+            var check = await CheckAsync(key, repairFrom: null, cancellationToken);
+            foreach (var damage in check?.Damage ?? [])
+            {
+                yield return $"'{check!.FilePath}', offset {damage.Offset}: damaged chunk of blob '{key}': {damage.Problem}";
+            }
+        }
+    }
+
     /// <summary>Checks one blob. While it lasts the blob is leased, so it is not evicted.</summary>
     /// <returns>Null if the key is not here.</returns>
     public async Task<TierCheck?> CheckAsync(string key, IObjectStorage? repairFrom, CancellationToken cancellationToken)

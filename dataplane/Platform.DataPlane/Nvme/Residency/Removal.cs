@@ -6,6 +6,31 @@ namespace Platform.DataPlane.Nvme.Residency;
 /// <summary>Takes blobs out of the tier: out of the catalog at once, off the device when the last lease ends.</summary>
 internal sealed class Removal(TierEnvironment tier, Residents residents)
 {
+    /// <summary>Removes the blob of a key, when its turn has come.</summary>
+    /// <returns>False if it was not here.</returns>
+    public async Task<bool> RemoveAsync(string key, RemovalCause cause, CancellationToken cancellationToken)
+    {
+        await residents.Turn.WaitAsync(cancellationToken);
+        try
+        {
+            Blob? blob;
+            lock (residents.Gate)
+            {
+                if (!residents.Blobs.TryGetValue(key, out blob))
+                {
+                    return false;
+                }
+            }
+
+            await RemoveAsync(blob, cause);
+            return true;
+        }
+        finally
+        {
+            residents.Turn.Release();
+        }
+    }
+
     /// <summary>Removes a blob. With the turn.</summary>
     /// <param name="blob">The blob; nothing happens if it is being removed already.</param>
     /// <param name="cause">Why.</param>
