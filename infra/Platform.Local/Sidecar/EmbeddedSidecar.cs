@@ -98,7 +98,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             PeerSecret = cluster.Peers.Secret,
             Absent = new AbsentBuildingBlocks(options.AppId, actorStore is not null, options.MaxBodyBytes),
             Health = new HealthApi(options.AppId, () => sidecar.IsReady),
-            Shutdown = () => _ = Task.Run(sidecar.DisposeAsync, CancellationToken.None),
+            Shutdown = sidecar.Shutdown,
             Log = log,
         };
         cluster.Apps.Add(app);
@@ -156,6 +156,10 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
             _stopped.TrySetResult();
         }
     }
+
+    private void Shutdown(bool isForced) => _ = isForced && Options.ForcedShutdown is { } end
+        ? Task.Run(end, CancellationToken.None)
+        : Task.Run(DisposeAsync, CancellationToken.None);
 
     private static void Validate(SidecarOptions options)
     {

@@ -17,6 +17,7 @@ namespace Platform.Local.Sidecar;
 internal sealed class SidecarApi
 {
     private const string TokenHeader = "dapr-api-token";
+    private const string ForceHeader = "dapr-force-shutdown";
 
     public required SidecarOptions Options { get; init; }
 
@@ -43,8 +44,8 @@ internal sealed class SidecarApi
     /// <summary>What sidecars of other processes show instead of the token.</summary>
     public required string PeerSecret { get; init; }
 
-    /// <summary>Begins the sidecar's end; returns at once.</summary>
-    public required Action Shutdown { get; init; }
+    /// <summary>Begins the sidecar's end, at once and without draining if true; returns at once.</summary>
+    public required Action<bool> Shutdown { get; init; }
 
     public required ILogger Log { get; init; }
 
@@ -150,9 +151,10 @@ internal sealed class SidecarApi
                 case "metadata":
                     return await Metadata.TryHandleAsync(context, path);
                 case "shutdown" when path.Count == 2 && HttpMethods.IsPost(context.Request.Method):
+                    var isForced = "true".Equals(context.Request.Headers[ForceHeader].ToString(), StringComparison.OrdinalIgnoreCase);
                     context.Response.OnCompleted(() =>
                     {
-                        Shutdown();
+                        Shutdown(isForced);
                         return Task.CompletedTask;
                     });
                     await context.AnswerNothingAsync();

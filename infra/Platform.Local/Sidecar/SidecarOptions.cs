@@ -54,6 +54,9 @@ internal sealed record SidecarOptions
     /// <summary>Token that the app is shown (<c>APP_API_TOKEN</c>); null or empty: none.</summary>
     public string? AppApiToken { get; init; }
 
+    /// <summary>What a forced shutdown through the API does, without draining; null: it is an ordinary one. A sidecar that has its process for itself ends that.</summary>
+    public Action? ForcedShutdown { get; init; }
+
     /// <summary>Reads an environment variable for <c>envRef</c> and for secrets from the environment. Default: this process's own.</summary>
     public Func<string, string?> Variable { get; init; } = Environment.GetEnvironmentVariable;
 }

@@ -7,6 +7,9 @@ namespace Platform.Local.Sidecar;
 /// <remarks>State, topics and reminders lie in the app's own folder below the state folder. Apps of several such processes call each other and each other's actors; topics stay within one process.</remarks>
 internal static class StandaloneSidecar
 {
+    /// <summary>That of daprd.</summary>
+    private const int ForcedExitCode = 1;
+
     /// <summary>Serves one app until it is stopped, by the token or by the API's shutdown.</summary>
     /// <param name="options">The sidecar.</param>
     /// <param name="stateFolder">Folder for the state of sidecars; created if absent.</param>
@@ -26,7 +29,8 @@ internal static class StandaloneSidecar
         }, cancellationToken);
         await using (cluster)
         {
-            var sidecar = await cluster.StartAsync(options, cancellationToken);
+            // What was acknowledged is durable, so that nothing needs to be closed.
+            var sidecar = await cluster.StartAsync(options with { ForcedShutdown = () => Environment.Exit(ForcedExitCode) }, cancellationToken);
             started?.Invoke(sidecar);
             try
             {

@@ -87,6 +87,23 @@ public sealed class KillTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("", 0)]
+    [InlineData("true", 1)]
+    public async Task Shutdown_OfAProcessOfItsOwn_EndsItAtOnceIfItIsForced(string force, int exitCode)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        using var sidecar = await SidecarProcess.StartAsync("alone", null, Path.Combine(cluster.ResourcesFolder, "home"), cluster.ResourcesFolder);
+        await sidecar.Client.SendAsync(HttpMethod.Post, "v1.0/state/statestore", Answers.Json("""[{"key":"k","value":1}]"""));
+
+        var answer = await sidecar.Client.SendAsync(HttpMethod.Post, "v1.0/shutdown", null, ("dapr-force-shutdown", force));
+
+        await answer.IsAsync(HttpStatusCode.NoContent);
+        Assert.Equal(exitCode, await sidecar.ExitCodeAsync());
+        using var again = await SidecarProcess.StartAsync("alone", null, Path.Combine(cluster.ResourcesFolder, "home"), cluster.ResourcesFolder);
+        await (await again.Client.SendAsync(HttpMethod.Get, "v1.0/state/statestore/k")).IsAsync(HttpStatusCode.OK, "1");
+    }
+
     [Fact]
     public async Task Sidecars_OfTwoProcesses_CallEachOthersAppsAndActors()
     {

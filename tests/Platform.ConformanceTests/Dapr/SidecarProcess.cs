@@ -49,6 +49,13 @@ internal sealed partial class SidecarProcess : IDisposable
         }
     }
 
+    /// <summary>Waits for the end of the process.</summary>
+    public async Task<int> ExitCodeAsync()
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return _process.ExitCode;
+    }
+
     /// <summary>SIGKILL.</summary>
     public void Kill()
     {
