@@ -23,14 +23,18 @@ internal sealed unsafe class MemoryReader : IDisposable
 
     public long LengthBytes => _parts.Sum(part => (long)part.Blocks * BlockBytes);
 
-    public void Run()
+    /// <summary>Reads everything once. The threads meet at the end alone: a limit does not wait for others after every matrix.</summary>
+    public void Run() => _team.Run(_team.ThreadCount, LengthBytes, (first, last) =>
     {
-        foreach (var (pin, blocks) in _parts)
+        for (var thread = first; thread < last; thread++)
         {
-            var start = (byte*)pin.Pointer;
-            _team.Run(blocks, (long)blocks * BlockBytes, (begin, end) => Interlocked.Add(ref _sink, Read(start + ((nint)begin * BlockBytes), (long)(end - begin) * BlockBytes)));
+            foreach (var (pin, blocks) in _parts)
+            {
+                var (begin, end) = ((long)blocks * thread / _team.ThreadCount, (long)blocks * (thread + 1) / _team.ThreadCount);
+                Interlocked.Add(ref _sink, Read((byte*)pin.Pointer + (begin * BlockBytes), (end - begin) * BlockBytes));
+            }
         }
-    }
+    });
 
     public void Dispose() => _parts.ForEach(part => part.Pin.Dispose());
 
