@@ -3,6 +3,7 @@ using Platform.DataPlane;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme;
 using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.Tiering;
 using Platform.UnitTests.ObjectStorage;
 
 namespace Platform.UnitTests.Nvme;
@@ -366,6 +367,28 @@ public sealed class NvmeTierTests : IDisposable
         held.Dispose();
 
         FolderLock.Take(_folder["tier"]).Dispose();
+    }
+
+    [Fact]
+    public async Task Explain_HalfHereAndKeptByItsFloor_SaysSo_AlsoAfterReopen()
+    {
+        _storage.With("a", Pattern.Bytes(2 * Chunk));
+        var options = Options() with { Shares = new Dictionary<TierClass, ClassShare> { [TierClass.Weights] = new(4 * Chunk) } };
+        for (var life = 0; life < 2; life++)
+        {
+            await using var tier = await NvmeTier.OpenAsync(options, NullLogger.Instance, Token);
+            await using (var lease = await tier.OpenAsync(Source("a"), Token))
+            {
+                await lease.ReadAsync(0, new byte[Chunk], Token);
+            }
+
+            var explanation = tier.Explain("a");
+            Assert.Contains($"{Chunk} of {2 * Chunk} bytes have landed", explanation.Reason, StringComparison.Ordinal);
+            Assert.Contains("object 'a' (ETag", explanation.Reason, StringComparison.Ordinal);
+            Assert.Contains($"below its floor of {4 * Chunk} bytes", explanation.Eviction, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, _storage.GetCount("a"));
     }
 
     [Fact]
