@@ -92,6 +92,22 @@ public sealed class DirectDeviceTests : IDisposable
     }
 
     [Fact]
+    public void DirectAlignment_OfAFile_IsWhereItsDirectReadsBegin()
+    {
+        const int PageBytes = 4096;
+        var path = _folder["probed"];
+        File.WriteAllBytes(path, Pattern.Bytes(4 * PageBytes));
+        var alignment = Posix.DirectAlignment(path);
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        Assert.SkipUnless(alignment <= PageBytes && Posix.TrySetDirect(file), $"no direct I/O with at most {PageBytes} bytes of alignment here: the probe says {alignment}");
+        using var memory = new AlignedMemory(PageBytes);
+
+        Assert.True(alignment >= 512 && long.IsPow2(alignment), $"the probe says {alignment}");
+        Assert.Equal(PageBytes, RandomAccess.Read(file, memory.Slice(0, PageBytes).Span, alignment));
+        Assert.Equal(Pattern.Bytes(4 * PageBytes)[(int)alignment..][..PageBytes], memory.Slice(0, PageBytes).ToArray());
+    }
+
+    [Fact]
     public async Task Read_SegmentThatIsNotThere_IsAnErrorAndNoFile()
     {
         using var device = Open(Way.Ring);
