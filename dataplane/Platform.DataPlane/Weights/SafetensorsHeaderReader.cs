@@ -6,6 +6,7 @@ namespace Platform.DataPlane.Weights;
 internal static class SafetensorsHeaderReader
 {
     private const string MetadataKey = "__metadata__";
+    private const int ExtentsToShow = 16;
 
     /// <summary>Every entry, in the order of the header; offsets are made relative to the beginning of the file.</summary>
     public static (Dictionary<string, string> Metadata, List<TensorInfo> Tensors) Read(string file, ReadOnlySpan<byte> json, long dataOffset)
@@ -47,13 +48,24 @@ internal static class SafetensorsHeaderReader
 
     private static Dictionary<string, string> ReadMetadata(string file, ref Utf8JsonReader reader)
     {
-        Expect(Next(ref reader) == JsonTokenType.StartObject, file, MetadataKey, "is not an object");
+        if (Next(ref reader) != JsonTokenType.StartObject)
+        {
+            throw Fault(file, MetadataKey, "is not an object");
+        }
+
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         while (Next(ref reader) == JsonTokenType.PropertyName)
         {
             var key = reader.GetString()!;
-            Expect(Next(ref reader) == JsonTokenType.String, file, MetadataKey, $"has a '{key}' that is not a string");
-            Expect(metadata.TryAdd(key, reader.GetString()!), file, MetadataKey, $"lists '{key}' twice");
+            if (Next(ref reader) != JsonTokenType.String)
+            {
+                throw Fault(file, MetadataKey, $"has a '{key}' that is not a string");
+            }
+
+            if (!metadata.TryAdd(key, reader.GetString()!))
+            {
+                throw Fault(file, MetadataKey, $"lists '{key}' twice");
+            }
         }
 
         return metadata;
@@ -61,7 +73,11 @@ internal static class SafetensorsHeaderReader
 
     private static TensorInfo ReadTensor(string file, string name, ref Utf8JsonReader reader, long dataOffset)
     {
-        Expect(Next(ref reader) == JsonTokenType.StartObject, file, name, "is not an object with dtype, shape and data_offsets");
+        if (Next(ref reader) != JsonTokenType.StartObject)
+        {
+            throw Fault(file, name, "is not an object with dtype, shape and data_offsets");
+        }
+
         string? typeName = null;
         long[]? shape = null;
         long[]? range = null;
@@ -69,18 +85,15 @@ internal static class SafetensorsHeaderReader
         {
             if (reader.ValueTextEquals("dtype"u8))
             {
-                Expect(typeName is null && Next(ref reader) == JsonTokenType.String, file, name, "has more than one dtype, or one that is not a string");
-                typeName = reader.GetString();
+                typeName = typeName is null && Next(ref reader) == JsonTokenType.String ? reader.GetString() : throw Fault(file, name, "has more than one dtype, or one that is not a string");
             }
             else if (reader.ValueTextEquals("shape"u8))
             {
-                Expect(shape is null, file, name, "has more than one shape");
-                shape = ReadIntegers(file, name, "shape", ref reader);
+                shape = shape is null ? ReadIntegers(file, name, "shape", ref reader) : throw Fault(file, name, "has more than one shape");
             }
             else if (reader.ValueTextEquals("data_offsets"u8))
             {
-                Expect(range is null, file, name, "has more than one data_offsets");
-                range = ReadIntegers(file, name, "data_offsets", ref reader);
+                range = range is null ? ReadIntegers(file, name, "data_offsets", ref reader) : throw Fault(file, name, "has more than one data_offsets");
             }
             else
             {
@@ -88,24 +101,47 @@ internal static class SafetensorsHeaderReader
             }
         }
 
-        Expect(typeName is not null, file, name, "has no dtype");
-        Expect(shape is not null, file, name, "has no shape");
-        Expect(range is { Length: 2 } && range[0] <= range[1], file, name, "has no data_offsets of the form [begin, end]");
-        Expect(TensorTypes.TryParse(typeName!, out var type), file, name, $"has dtype '{typeName}'; known: {TensorTypes.KnownNames}");
-        var length = LengthOf(file, name, type, shape!);
-        Expect(range![1] - range[0] == length, file, name, $"has {range[1] - range[0]} bytes by its data_offsets; its shape [{string.Join(", ", shape!)}] of {typeName} needs {length}");
-        Expect(range[1] <= long.MaxValue - dataOffset, file, name, "ends past the largest possible file");
-        return new TensorInfo(name, type, shape!, dataOffset + range[0], length);
+        if (typeName is null || shape is null)
+        {
+            throw Fault(file, name, typeName is null ? "has no dtype" : "has no shape");
+        }
+
+        if (range is not [var begin, var end] || begin > end)
+        {
+            throw Fault(file, name, "has no data_offsets of the form [begin, end]");
+        }
+
+        if (!TensorTypes.TryParse(typeName, out var type))
+        {
+            throw Fault(file, name, $"has dtype '{typeName}'; known: {TensorTypes.KnownNames}");
+        }
+
+        var length = LengthOf(file, name, type, shape);
+        if (end - begin != length)
+        {
+            throw Fault(file, name, $"has {end - begin} bytes by its data_offsets; its shape {TextOf(shape)} of {typeName} needs {length}");
+        }
+
+        return end <= long.MaxValue - dataOffset
+            ? new TensorInfo(name, type, shape, dataOffset + begin, length)
+            : throw Fault(file, name, "ends past the largest possible file");
     }
 
     private static long[] ReadIntegers(string file, string name, string member, ref Utf8JsonReader reader)
     {
-        Expect(Next(ref reader) == JsonTokenType.StartArray, file, name, $"has a {member} that is not an array");
+        if (Next(ref reader) != JsonTokenType.StartArray)
+        {
+            throw Fault(file, name, $"has a {member} that is not an array");
+        }
+
         var values = new List<long>(4);
         while (Next(ref reader) != JsonTokenType.EndArray)
         {
-            var value = 0L;
-            Expect(reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out value) && value >= 0, file, name, $"has a {member} with something else than whole numbers from 0 on");
+            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var value) || value < 0)
+            {
+                throw Fault(file, name, $"has a {member} with something else than whole numbers from 0 on");
+            }
+
             values.Add(value);
         }
 
@@ -118,17 +154,19 @@ internal static class SafetensorsHeaderReader
         foreach (var extent in shape)
         {
             length *= extent;
-            Expect(length <= long.MaxValue, file, name, $"has the shape [{string.Join(", ", shape)}], more bytes than any file can have");
+            if (length > long.MaxValue)
+            {
+                throw Fault(file, name, $"has the shape {TextOf(shape)}, more bytes than any file can have");
+            }
         }
 
         return (long)length;
     }
 
-    private static void Expect(bool good, string file, string name, string fault)
-    {
-        if (!good)
-        {
-            throw new WeightsException($"'{file}': tensor '{name}' {fault}.");
-        }
-    }
+    /// <summary>For messages: a damaged header may give a tensor millions of extents.</summary>
+    private static string TextOf(long[] shape) =>
+        shape.Length <= ExtentsToShow ? $"[{string.Join(", ", shape)}]" : $"[{string.Join(", ", shape.Take(ExtentsToShow))}, ...] of {shape.Length} extents";
+
+    /// <summary>Made where something is wrong and nowhere else: a model has hundreds of tensors, and each is asked a dozen questions.</summary>
+    private static WeightsException Fault(string file, string name, string fault) => new($"'{file}': tensor '{name}' {fault}.");
 }

@@ -68,6 +68,36 @@ public sealed class SafetensorsFuzzTests
         Assert.True(accepted > 50 && refused > 500, $"{accepted} accepted, {refused} refused");
     }
 
+    [Theory]
+    [InlineData(100_000, 1)]
+    [InlineData(100_000, 9)]
+    public void Parse_ShapeOfManyExtents_AllocatesNoMoreThanItsLengthAllows(int extents, int last)
+    {
+        // The format sets no limit to how many a shape has; nine elements do not fit the one byte that is there.
+        var json = $$$"""{"w":{"dtype":"U8","shape":[{{{string.Concat(Enumerable.Repeat("1,", extents))}}}{{{last}}}],"data_offsets":[0,1]}}""";
+        var file = File(json, 1);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var fault = Record.Exception(() => SafetensorsHeader.Parse("m", file, file.Length));
+
+        Assert.Equal(last != 1, fault is WeightsException);
+        Assert.InRange(fault?.Message.Length ?? 0, 0, 1000);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (64 * json.Length) + (256 * 1024));
+    }
+
+    [Theory]
+    [InlineData("""{"w":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", "more than one dtype")]
+    [InlineData("""{"w":{"dtype":"U8","shape":[1],"shape":[1],"data_offsets":[0,1]}}""", "more than one shape")]
+    [InlineData("""{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"data_offsets":[0,1]}}""", "more than one data_offsets")]
+    [InlineData("""{"__metadata__":{},"__metadata__":{},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", "'__metadata__' is listed twice")]
+    [InlineData("""{"__metadata__":{"a":"1","a":"1"},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", "lists 'a' twice")]
+    public void Parse_MemberGivenTwice_IsRefused(string json, string fault)
+    {
+        var file = File(json, 1);
+
+        Assert.Contains(fault, Assert.Throws<WeightsException>(() => SafetensorsHeader.Parse("m", file, file.Length)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Parse_ShapesWhoseProductOverflows_AreRefused()
     {
