@@ -131,6 +131,8 @@ public sealed class TokenizerTests
     [InlineData("""{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}""", "the id -1")]
     [InlineData("""{"pre_tokenizer":{"type":"ByteLevel"},"normalizer":{"type":"Lowercase"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "'Lowercase'")]
     [InlineData("""{"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"BertProcessing"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "'BertProcessing'")]
+    [InlineData("""{"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],"special_tokens":{"<s>":{"ids":[2000000000]}}},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""", "adds token 2000000000")]
+    [InlineData("""{"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"<s>"}}],"special_tokens":{"<s>":{"ids":[-1]}}},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""", "adds token -1")]
     [InlineData("""{"pre_tokenizer":{"type":"ByteLevel"},"decoder":{"type":"WordPiece"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "'WordPiece'")]
     [InlineData("""{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false},{"type":"ByteLevel","use_regex":false}]},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "no regular expression")]
     [InlineData("""{}""", "no 'model'")]

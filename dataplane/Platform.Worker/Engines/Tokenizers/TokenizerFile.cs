@@ -46,7 +46,7 @@ internal static class TokenizerFile
         var (prefix, suffix) = ReadPostProcessor(root);
         CheckNormalizer(root);
         CheckDecoder(root);
-        return new TokenizerModel(vocabulary, added)
+        var known = new TokenizerModel(vocabulary, added)
         {
             Merges = ReadMerges(model.GetProperty("merges"), vocabulary),
             IgnoreMerges = Flag(model, "ignore_merges"),
@@ -55,6 +55,11 @@ internal static class TokenizerFile
             Prefix = prefix,
             Suffix = suffix,
         };
+
+        // They become tokens of every prompt, and the engine looks up what a token is without asking whether it exists.
+        return prefix.Concat(suffix).Where(id => id < 0 || id >= known.IdLimit).Select(static id => (int?)id).FirstOrDefault() is not { } stray
+            ? known
+            : throw EngineException.ModelInvalid($"tokenizer.json: the post-processor adds token {stray}, which is neither in the vocabulary nor among the added tokens; their ids end at {known.IdLimit - 1}.");
     }
 
     private static Dictionary<string, int> ReadVocabulary(JsonElement element)
