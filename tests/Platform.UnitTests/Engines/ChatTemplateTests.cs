@@ -132,6 +132,44 @@ public sealed class ChatTemplateTests
         }
     }
 
+    public static TheoryData<string, string> Hostile => new()
+    {
+        { "brackets without end", "{{ " + new string('(', 200_000) + "1" + new string(')', 200_000) + " }}" },
+        { "lists without end", "{{ " + new string('[', 200_000) + new string(']', 200_000) + " | length }}" },
+        { "indices without end", "{{ " + string.Concat(Enumerable.Repeat("messages[", 200_000)) + " }}" },
+        { "signs without end", "{{ " + new string('-', 200_000) + "1 }}" },
+        { "negations without end", "{{ " + string.Concat(Enumerable.Repeat("not ", 200_000)) + "1 }}" },
+        { "conditions without end", "{{ " + string.Concat(Enumerable.Repeat("1 if false else ", 200_000)) + "2 }}" },
+        { "statements without end", string.Concat(Enumerable.Repeat("{% if true %}", 100_000)) + string.Concat(Enumerable.Repeat("{% endif %}", 100_000)) },
+        { "loops within loops", "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}" },
+        { "a text that doubles", "{% set ns = namespace(t='aaaaaaaa') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}" },
+        { "a list that doubles", "{% set ns = namespace(t=[1]) %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}" },
+        { "a text for each character", "{% set ns = namespace(t='aaaaaaaa') %}{% for i in range(17) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{% set x = ns.t.replace('a', ns.t) %}" },
+        { "a text between many", "{% set ns = namespace(t='aaaaaaaa') %}{% for i in range(17) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{% set x = range(99999) | join(ns.t) %}" },
+        { "output without end", "{% for a in range(99999) %}{% for b in range(99999) %}aaaaaaaaaaaaaaaaaaaaaaaa{% endfor %}{% endfor %}" },
+    };
+
+    /// <summary>A model's template is whatever its publisher wrote: it must not take the worker down with it.</summary>
+    [Theory]
+    [MemberData(nameof(Hostile))]
+    public void For_TemplateThatWouldTakeTheStackTheMemoryOrForEver_FallsBackAndSaysWhy(string what, string source)
+    {
+        var template = ChatTemplate.For(TokenizerFile.Parse(RandomModel.ByteTokenizer()), Config(source), out var reason);
+
+        Assert.Equal((what, "plain"), (what, template.Name));
+        Assert.Contains(what.EndsWith("without end", StringComparison.Ordinal) && what[0] != 'o' ? "nested more than" : "than any chat needs", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_TheLongestChat_IsRendered()
+    {
+        var template = new JinjaTemplate(Templates["strict"]);
+        var content = new string('x', 64 * 1024);
+        var chat = Enumerable.Range(0, 64).Select(i => new ChatMessage(i % 2 == 0 ? "user" : "assistant", content)).ToArray();
+
+        Assert.InRange(template.Render(Ours(chat)).Length, 64 * content.Length, 65 * content.Length);
+    }
+
     private static byte[] Config(string template) => JsonSerializer.SerializeToUtf8Bytes(new { chat_template = template, bos_token = "<s>", eos_token = new { content = "</s>" } });
 
     private static object Values(ChatMessage[] chat) => new { messages = chat.Select(message => new { role = message.Role, content = message.Content }), add_generation_prompt = true, bos_token = "<s>", eos_token = "</s>" };

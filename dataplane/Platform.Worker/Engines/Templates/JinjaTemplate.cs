@@ -6,10 +6,14 @@ namespace Platform.Worker.Engines.Templates;
 /// <remarks>Whole statements are checked when the template is made, expressions when they are computed.</remarks>
 internal sealed class JinjaTemplate
 {
-    private const int LongestOutput = 16 << 20;
+    /// <summary>Statements within statements: each takes a piece of the stack when it runs.</summary>
+    private const int DeepestNesting = 64;
 
     private readonly IReadOnlyList<Piece> _pieces;
     private readonly List<List<string>> _words;
+
+    /// <summary>By the position of a statement that has others within it: where its next branch, or its end, stands.</summary>
+    private readonly int[] _next;
 
     /// <summary>Reads a template.</summary>
     /// <exception cref="TemplateException">It has a statement that is not interpreted, or one that does not end.</exception>
@@ -17,18 +21,19 @@ internal sealed class JinjaTemplate
     {
         _pieces = TemplateLexer.Cut(source);
         _words = [.. _pieces.Select(piece => piece.Kind == PieceKind.Text ? [] : TemplateLexer.Words(piece.Content))];
-        var open = new Stack<string>();
+        _next = new int[_pieces.Count];
+        var open = new Stack<(string Kind, int Branch)>();
         for (var at = 0; at < _pieces.Count; at++)
         {
             if (_pieces[at].Kind == PieceKind.Statement)
             {
-                Check(_words[at], open);
+                Check(at, open);
             }
         }
 
         if (open.Count > 0)
         {
-            throw new TemplateException($"'end{open.Peek()}' is missing");
+            throw new TemplateException($"'end{open.Peek().Kind}' is missing");
         }
     }
 
@@ -46,21 +51,27 @@ internal sealed class JinjaTemplate
         return output.ToString();
     }
 
-    private static void Check(List<string> words, Stack<string> open)
+    private void Check(int at, Stack<(string Kind, int Branch)> open)
     {
+        var words = _words[at];
+        var inside = open.TryPeek(out var outer) ? outer.Kind : null;
         switch (words.FirstOrDefault())
         {
+            case "if" or "for" when open.Count == DeepestNesting:
+                throw new TemplateException($"statements are nested more than {DeepestNesting} deep");
             case "if":
-                open.Push("if");
+                open.Push(("if", at));
                 break;
             case "for" when words.Count > 3 && words[2] == "in":
-                open.Push("for");
+                open.Push(("for", at));
                 break;
-            case "elif" or "else" when open.Count > 0 && open.Peek() == "if":
+            case "elif" or "else" when inside == "if":
+                _next[open.Pop().Branch] = at;
+                open.Push(("if", at));
                 break;
-            case "endif" when open.Count > 0 && open.Peek() == "if":
-            case "endfor" when open.Count > 0 && open.Peek() == "for":
-                open.Pop();
+            case "endif" when inside == "if":
+            case "endfor" when inside == "for":
+                _next[open.Pop().Branch] = at;
                 break;
             case "set" when words.Count > 3 && (words[2] == "=" || (words.Count > 5 && words[2] == "." && words[4] == "=")):
                 break;
@@ -76,29 +87,22 @@ internal sealed class JinjaTemplate
             var (kind, words) = (_pieces[at].Kind, _words[at]);
             if (kind != PieceKind.Statement)
             {
-                output.Append(kind == PieceKind.Text ? _pieces[at].Content : TemplateExpression.Text(TemplateExpression.Compute(words, scope)));
-                if (output.Length > LongestOutput)
-                {
-                    throw new TemplateException($"the prompt has more than {LongestOutput} characters");
-                }
+                var text = kind == PieceKind.Text ? _pieces[at].Content : TemplateExpression.Text(TemplateExpression.Compute(words, scope));
+                scope.Budget.Spend(text.Length);
+                output.Append(text);
             }
             else if (words[0] == "set")
             {
                 Assign(words, scope);
             }
+            else if (words[0] == "for")
+            {
+                Loop(words, at + 1, _next[at], scope, output);
+                at = _next[at];
+            }
             else
             {
-                var end = EndOf(at);
-                if (words[0] == "for")
-                {
-                    Loop(words, at + 1, end, scope, output);
-                }
-                else
-                {
-                    Branch(at, end, scope, output);
-                }
-
-                at = end;
+                at = Branch(at, scope, output);
             }
         }
     }
@@ -129,6 +133,7 @@ internal sealed class JinjaTemplate
         for (var i = 0; i < items.Count; i++)
         {
             var inner = new TemplateScope(scope);
+            scope.Budget.Spend(TemplateBudget.OfATurn);
             inner.Set(words[1], items[i]);
             inner.Set("loop", new Dictionary<string, object?>(StringComparer.Ordinal)
             {
@@ -142,60 +147,20 @@ internal sealed class JinjaTemplate
         }
     }
 
-    private void Branch(int at, int end, TemplateScope scope, StringBuilder output)
+    /// <summary>Runs the first branch whose condition holds.</summary>
+    /// <returns>Where the statement ends.</returns>
+    private int Branch(int at, TemplateScope scope, StringBuilder output)
     {
-        while (true)
+        var done = false;
+        for (; _words[at][0] != "endif"; at = _next[at])
         {
-            var next = NextBranch(at + 1, end);
-            var words = _words[at];
-            if (words[0] == "else" || TemplateExpression.IsTrue(TemplateExpression.Compute(words[1..], scope)))
+            if (!done && (_words[at][0] == "else" || TemplateExpression.IsTrue(TemplateExpression.Compute(_words[at][1..], scope))))
             {
-                Run(at + 1, next, scope, output);
-                return;
-            }
-
-            if (next == end)
-            {
-                return;
-            }
-
-            at = next;
-        }
-    }
-
-    private int NextBranch(int from, int end)
-    {
-        for (var at = from; at < end; at++)
-        {
-            var word = _pieces[at].Kind == PieceKind.Statement ? _words[at][0] : "";
-            if (word is "elif" or "else")
-            {
-                return at;
-            }
-
-            if (word is "if" or "for")
-            {
-                at = EndOf(at);
+                Run(at + 1, _next[at], scope, output);
+                done = true;
             }
         }
 
-        return end;
-    }
-
-    /// <summary>The statement that ends the one at a position; there is one, as was checked.</summary>
-    private int EndOf(int at)
-    {
-        var depth = 0;
-        for (; ; at++)
-        {
-            if (_pieces[at].Kind == PieceKind.Statement)
-            {
-                depth += _words[at][0] switch { "if" or "for" => 1, "endif" or "endfor" => -1, _ => 0 };
-                if (depth == 0)
-                {
-                    return at;
-                }
-            }
-        }
+        return at;
     }
 }

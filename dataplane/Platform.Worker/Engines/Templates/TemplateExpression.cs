@@ -6,12 +6,17 @@ namespace Platform.Worker.Engines.Templates;
 /// <remarks>Values: null, bool, long, string, list, dictionary. What is not interpreted is a <see cref="TemplateException"/>; then another template is used, never half a prompt.</remarks>
 internal sealed class TemplateExpression(List<string> words, TemplateScope scope)
 {
+    /// <summary>Brackets, signs and conditions within each other: each level takes a piece of the stack, and the search for its condition goes through all that is in it.</summary>
+    private const int DeepestNesting = 64;
+
     private static readonly object Undefined = new();
     private int _at;
+    private int _depth;
 
     /// <summary>Values of <c>{{ a b }}</c>-like leftovers are faults.</summary>
     public static object? Compute(List<string> words, TemplateScope scope)
     {
+        scope.Budget.Spend((long)words.Count * TemplateBudget.OfAWord);
         var expression = new TemplateExpression(words, scope);
         var value = expression.Conditional();
         return expression._at == words.Count ? Defined(value) : throw new TemplateException($"'{words[expression._at]}' is not interpreted where it stands");
@@ -64,7 +69,29 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
 
     private string Next() => Peek is { } word && ++_at > 0 ? word : throw new TemplateException("an expression ends early");
 
-    private object? Conditional()
+    private object? Conditional() => Nested(WholeConditional);
+
+    /// <summary>Goes one level deeper.</summary>
+    private object? Nested(Func<object?> inner)
+    {
+        if (++_depth > DeepestNesting)
+        {
+            throw new TemplateException($"an expression is nested more than {DeepestNesting} deep");
+        }
+
+        var value = inner();
+        _depth--;
+        return value;
+    }
+
+    /// <summary>A value that was made from others, paid for.</summary>
+    private object? Made(object? value)
+    {
+        scope.Budget.Spend(value switch { string text => text.Length, IList<object?> list => list.Count, _ => 0 });
+        return value;
+    }
+
+    private object? WholeConditional()
     {
         var start = _at;
         if (Find(_at, "if") is not { } condition)
@@ -150,7 +177,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
         return found < words.Count && words[found] == sought ? found : null;
     }
 
-    private object? Not() => Take("not") ? !IsTrue(Not()) : Comparison();
+    private object? Not() => Take("not") ? !IsTrue(Nested(Not)) : Comparison();
 
     private object? Comparison()
     {
@@ -226,7 +253,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
         {
             var by = Next();
             var right = Product();
-            left = (by, Defined(left), Defined(right)) switch
+            left = Made((by, Defined(left), Defined(right)) switch
             {
                 ("~", var a, var b) => Text(a) + Text(b),
                 ("+", string a, string b) => a + b,
@@ -234,7 +261,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
                 ("+", IList<object?> a, IList<object?> b) => a.Concat(b).ToList(),
                 ("-", long a, long b) => a - b,
                 _ => throw new TemplateException($"'{by}' joins text with text, numbers with numbers"),
-            };
+            });
         }
 
         return left;
@@ -257,7 +284,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
         return left;
     }
 
-    private object? Unary() => Take("-") ? Unary() is long number ? -number : throw new TemplateException("'-' takes a whole number") : Postfix();
+    private object? Unary() => Take("-") ? Nested(Unary) is long number ? -number : throw new TemplateException("'-' takes a whole number") : Postfix();
 
     private object? Postfix()
     {
@@ -267,7 +294,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
             if (Take("."))
             {
                 var name = Next();
-                value = Peek == "(" ? TemplateFunctions.Method(Defined(value), name, Arguments()) : Member(value, name);
+                value = Peek == "(" ? Made(TemplateFunctions.Method(Defined(value), name, Arguments(), scope.Budget)) : Member(value, name);
             }
             else if (Take("["))
             {
@@ -276,7 +303,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
             else if (Take("|"))
             {
                 var name = Next();
-                value = TemplateFunctions.Filter(value == Undefined ? null : value, value == Undefined, name, Peek == "(" ? Arguments() : []);
+                value = Made(TemplateFunctions.Filter(value == Undefined ? null : value, value == Undefined, name, Peek == "(" ? Arguments() : [], scope.Budget));
             }
             else
             {
@@ -315,7 +342,7 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
             return long.TryParse(word, CultureInfo.InvariantCulture, out var number) ? number : throw new TemplateException($"'{word}' is no whole number");
         }
 
-        return Peek == "(" && scope.Functions.TryGetValue(word, out var function) ? function(NamedArguments())
+        return Peek == "(" && scope.Functions.TryGetValue(word, out var function) ? Made(function(NamedArguments()))
             : scope.TryGet(word, out var value) ? value
             : char.IsLetter(word[0]) || word[0] == '_' ? Undefined
             : throw new TemplateException($"'{word}' is not interpreted where it stands");
@@ -342,12 +369,12 @@ internal sealed class TemplateExpression(List<string> words, TemplateScope scope
 
         var to = Peek == "]" ? null : Conditional();
         Expect("]");
-        return value switch
+        return Made(value switch
         {
             IList<object?> list => list.Skip(Bound(from, list.Count, 0)).Take(Math.Max(0, Bound(to, list.Count, list.Count) - Bound(from, list.Count, 0))).ToList(),
             string text => text[Bound(from, text.Length, 0)..Math.Max(Bound(from, text.Length, 0), Bound(to, text.Length, text.Length))],
             _ => throw new TemplateException("'[a:b]' takes a list or text"),
-        };
+        });
     }
 
     private static int Bound(object? value, int count, int otherwise) => value is long at ? (int)Math.Clamp(at < 0 ? at + count : at, 0, count) : otherwise;

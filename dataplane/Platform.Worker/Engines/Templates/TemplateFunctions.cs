@@ -4,7 +4,7 @@ namespace Platform.Worker.Engines.Templates;
 internal static class TemplateFunctions
 {
     /// <summary><c>value | name(arguments)</c>.</summary>
-    public static object? Filter(object? value, bool isUndefined, string name, List<object?> arguments) => (name, value) switch
+    public static object? Filter(object? value, bool isUndefined, string name, List<object?> arguments, TemplateBudget budget) => (name, value) switch
     {
         ("default", _) => isUndefined ? arguments.FirstOrDefault() : value,
         ("trim", string text) => text.Trim(),
@@ -16,12 +16,12 @@ internal static class TemplateFunctions
         ("last", IList<object?> { Count: > 0 } list) => list[^1],
         ("list", IList<object?> list) => list,
         ("string", _) => TemplateExpression.Text(value),
-        ("join", IList<object?> list) => string.Join(arguments.FirstOrDefault() as string ?? "", list.Select(TemplateExpression.Text)),
+        ("join", IList<object?> list) => Join(list, arguments.FirstOrDefault() as string ?? "", budget),
         _ => throw new TemplateException($"the filter '{name}' is not interpreted for this value"),
     };
 
     /// <summary><c>value.name(arguments)</c>.</summary>
-    public static object? Method(object? value, string name, List<object?> arguments) => (name, value, arguments) switch
+    public static object? Method(object? value, string name, List<object?> arguments, TemplateBudget budget) => (name, value, arguments) switch
     {
         ("strip", string text, []) => text.Trim(),
         ("lstrip", string text, []) => text.TrimStart(),
@@ -33,10 +33,24 @@ internal static class TemplateFunctions
         ("lower", string text, []) => text.ToLowerInvariant(),
         ("startswith", string text, [string start]) => text.StartsWith(start, StringComparison.Ordinal),
         ("endswith", string text, [string end]) => text.EndsWith(end, StringComparison.Ordinal),
-        ("replace", string text, [string { Length: > 0 } old, string by]) => text.Replace(old, by, StringComparison.Ordinal),
+        ("replace", string text, [string { Length: > 0 } old, string by]) => Replace(text, old, by, budget),
         ("split", string text, [string { Length: > 0 } by]) => text.Split(by).Cast<object?>().ToList(),
         ("get", IDictionary<string, object?> map, [string key]) => map.TryGetValue(key, out var found) ? found : null,
         ("get", IDictionary<string, object?> map, [string key, var otherwise]) => map.TryGetValue(key, out var found) ? found : otherwise,
         _ => throw new TemplateException($"'.{name}(...)' is not interpreted for this value"),
     };
+
+    /// <summary>The length is paid for first: a short separator between many items, or a long text for each of many characters, is more than there is memory.</summary>
+    private static string Join(IList<object?> list, string separator, TemplateBudget budget)
+    {
+        var texts = list.Select(TemplateExpression.Text).ToList();
+        budget.Spend(texts.Sum(static text => (long)text.Length) + ((long)separator.Length * texts.Count));
+        return string.Join(separator, texts);
+    }
+
+    private static string Replace(string text, string old, string by, TemplateBudget budget)
+    {
+        budget.Spend(text.Length + ((long)text.AsSpan().Count(old) * by.Length));
+        return text.Replace(old, by, StringComparison.Ordinal);
+    }
 }

@@ -5,6 +5,9 @@ internal sealed class TemplateScope(TemplateScope? outer)
 {
     private readonly Dictionary<string, object?> _values = new(StringComparer.Ordinal);
 
+    /// <summary>Shared by all scopes of a rendering.</summary>
+    public TemplateBudget Budget { get; } = outer?.Budget ?? new TemplateBudget();
+
     /// <summary>Functions by name.</summary>
     public IReadOnlyDictionary<string, Func<List<(string? Name, object? Value)>, object?>> Functions { get; } = outer?.Functions ?? new Dictionary<string, Func<List<(string? Name, object? Value)>, object?>>(StringComparer.Ordinal)
     {
