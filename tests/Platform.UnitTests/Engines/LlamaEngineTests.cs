@@ -21,6 +21,10 @@ public sealed class LlamaEngineTests
         { "linear rope", new() { ["rope_scaling"] = new Dictionary<string, object> { ["type"] = "linear", ["factor"] = 2.0 } }, (int)TensorType.BF16 },
         { "mistral with a window", new() { ["architectures"] = new[] { "MistralForCausalLM" }, ["sliding_window"] = 5 }, (int)TensorType.BF16 },
         { "qwen2", new() { ["architectures"] = new[] { "Qwen2ForCausalLM" }, ["sliding_window"] = 5, ["use_sliding_window"] = false }, (int)TensorType.BF16 },
+        { "qwen2 with a window from the second layer on", new() { ["architectures"] = new[] { "Qwen2ForCausalLM" }, ["sliding_window"] = 5, ["use_sliding_window"] = true, ["max_window_layers"] = 1 }, (int)TensorType.BF16 },
+        { "qwen2 with a window from a layer on that it does not have", new() { ["architectures"] = new[] { "Qwen2ForCausalLM" }, ["sliding_window"] = 5, ["use_sliding_window"] = true }, (int)TensorType.BF16 },
+        { "qwen2 with kinds of layers", new() { ["architectures"] = new[] { "Qwen2ForCausalLM" }, ["sliding_window"] = 5, ["use_sliding_window"] = true, ["layer_types"] = new[] { "sliding_attention", "full_attention" } }, (int)TensorType.BF16 },
+        { "rope in an object of its own", new() { ["rope_theta"] = null, ["rope_parameters"] = new Dictionary<string, object> { ["rope_theta"] = 500000.0, ["rope_type"] = "llama3", ["factor"] = 8.0, ["low_freq_factor"] = 1.0, ["high_freq_factor"] = 4.0, ["original_max_position_embeddings"] = 32 } }, (int)TensorType.BF16 },
         { "8-bit, 4 exponent bits", [], (int)TensorType.F8E4M3 },
         { "8-bit, 5 exponent bits", [], (int)TensorType.F8E5M2 },
     };
@@ -271,14 +275,16 @@ public sealed class LlamaEngineTests
     [InlineData("intermediate_size", null, "intermediate_size is missing")]
     [InlineData("vocab_size", 200, "different models")]
     [InlineData("hidden_act", "gelu", "'gelu', supported: silu")]
+    [InlineData("layer_types", "chunked_attention", "layer_types has 1 entries for 2 layers; layer_types are chunked_attention, supported: full_attention, sliding_attention")]
     [InlineData("rope_scaling", "yarn", "'yarn', supported: default, linear, llama3")]
     public void Start_ConfigThatCannotBe_IsRefusedWithTheReason(string member, object? value, string fault)
     {
         var model = RandomModel.Create(2);
         var config = System.Text.Json.Nodes.JsonNode.Parse(model.ConfigJson)!.AsObject();
+        config["architectures"]![0] = member == "layer_types" ? "Qwen2ForCausalLM" : "LlamaForCausalLM";
         config[member] = member switch
         {
-            "architectures" => new System.Text.Json.Nodes.JsonArray((string)value!),
+            "architectures" or "layer_types" => new System.Text.Json.Nodes.JsonArray((string)value!),
             "rope_scaling" => new System.Text.Json.Nodes.JsonObject { ["rope_type"] = (string)value! },
             _ => value is null ? null : System.Text.Json.JsonSerializer.SerializeToNode(value),
         };
@@ -287,6 +293,25 @@ public sealed class LlamaEngineTests
 
         Assert.Equal(ErrorCodes.ModelInvalid, error.Code);
         Assert.Contains(fault, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("MistralForCausalLM", "{}", 4096)]
+    [InlineData("MistralForCausalLM", """{"sliding_window":null}""", null)]
+    [InlineData("MistralForCausalLM", """{"sliding_window":7}""", 7)]
+    [InlineData("Qwen2ForCausalLM", """{"sliding_window":7}""", null)]
+    [InlineData("Qwen2ForCausalLM", """{"use_sliding_window":true,"max_window_layers":0}""", 4096)]
+    [InlineData("LlamaForCausalLM", """{"sliding_window":7}""", null)]
+    public void Parse_Window_IsWhatTheFamilysOwnClassTakes(string family, string members, int? window)
+    {
+        var config = System.Text.Json.Nodes.JsonNode.Parse(RandomModel.Create(2).ConfigJson)!.AsObject();
+        config["architectures"]![0] = family;
+        foreach (var (name, value) in System.Text.Json.Nodes.JsonNode.Parse(members)!.AsObject())
+        {
+            config[name] = value?.DeepClone();
+        }
+
+        Assert.Equal(window, LlamaConfig.Parse(Encoding.UTF8.GetBytes(config.ToJsonString())).WindowOf(1));
     }
 
     private static async Task<List<GeneratedToken>> CollectAsync(LlamaEngine engine, GenerationRequest request) =>

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace Platform.UnitTests.Engines;
 
 /// <summary>The textbook decoder: doubles, no cache, no batch, no tricks. Written from the papers, shares nothing with the engine but the names of tensors.</summary>
@@ -14,7 +16,7 @@ internal sealed class ReferenceDecoder(RandomModel model)
         for (var layer = 0; layer < _config.LayerCount; layer++)
         {
             var prefix = $"model.layers.{layer}.";
-            var attended = Attention(prefix, [.. stream.Select(x => Norm(x, prefix + "input_layernorm.weight"))]);
+            var attended = Attention(prefix, Window(layer), [.. stream.Select(x => Norm(x, prefix + "input_layernorm.weight"))]);
             stream = [.. stream.Zip(attended, Plus)];
             stream = [.. stream.Select(x => Plus(x, Mlp(prefix, Norm(x, prefix + "post_attention_layernorm.weight"))))];
         }
@@ -34,7 +36,21 @@ internal sealed class ReferenceDecoder(RandomModel model)
         return tokens[prompt.Count..];
     }
 
-    private double[][] Attention(string prefix, double[][] rows)
+    /// <summary>As Hugging Face's configurations say it; read here once more, since that is what goes wrong.</summary>
+    private int Window(int layer)
+    {
+        var config = JsonNode.Parse(model.ConfigJson)!;
+        var isWindowed = (string)config["architectures"]![0]! switch
+        {
+            "MistralForCausalLM" => true,
+            "Qwen2ForCausalLM" when config["layer_types"] is { } types => (string)types[layer]! == "sliding_attention",
+            "Qwen2ForCausalLM" => (bool?)config["use_sliding_window"] == true && layer >= ((int?)config["max_window_layers"] ?? 28),
+            _ => false,
+        };
+        return isWindowed ? (int?)config["sliding_window"] ?? int.MaxValue : int.MaxValue;
+    }
+
+    private double[][] Attention(string prefix, int window, double[][] rows)
     {
         int size = _config.HeadSize, group = _config.HeadCount / _config.KeyValueHeadCount;
         var queries = rows.Select((x, position) => Rotate(Linear(x, prefix + "self_attn.q_proj"), position)).ToArray();
@@ -46,7 +62,7 @@ internal sealed class ReferenceDecoder(RandomModel model)
             var joined = new double[_config.HeadCount * size];
             for (var h = 0; h < _config.HeadCount; h++)
             {
-                var first = Math.Max(0, t + 1 - (_config.SlidingWindow ?? int.MaxValue));
+                var first = Math.Max(0, t + 1 - window);
                 var weights = Enumerable.Range(first, t + 1 - first)
                     .Select(s => Math.Exp(Enumerable.Range(0, size).Sum(i => queries[t][(h * size) + i] * keys[s][(h / group * size) + i]) / Math.Sqrt(size))).ToArray();
                 for (var i = 0; i < size; i++)

@@ -41,8 +41,11 @@ internal sealed record LlamaConfig
     /// <summary>How the rotary frequencies are stretched; null if they are not.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
-    /// <summary>A token attends to this many positions up to its own; null for all.</summary>
+    /// <summary>In the layers of <see cref="WindowedLayers"/> a token attends to this many positions up to its own; null for all.</summary>
     public int? SlidingWindow { get; init; }
+
+    /// <summary>One entry per layer: true if <see cref="SlidingWindow"/> holds there.</summary>
+    public required IReadOnlyList<bool> WindowedLayers { get; init; }
 
     /// <summary>The output head is the embedding table.</summary>
     public required bool TiedEmbeddings { get; init; }
@@ -64,6 +67,9 @@ internal sealed record LlamaConfig
 
     /// <summary>Width of all key heads together.</summary>
     public int KeyValueSize => KeyValueHeadCount * HeadSize;
+
+    /// <summary>How many positions a token attends to in a layer, up to its own; null for all.</summary>
+    public int? WindowOf(int layer) => WindowedLayers[layer] ? SlidingWindow : null;
 
     /// <summary>Reads and checks the file; every fault is reported at once.</summary>
     /// <exception cref="EngineException">The file is not JSON, names an unsupported family, or contradicts itself.</exception>

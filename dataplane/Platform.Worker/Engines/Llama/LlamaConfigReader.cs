@@ -5,6 +5,12 @@ namespace Platform.Worker.Engines.Llama;
 /// <summary>Reads a <see cref="LlamaConfig"/> and collects what is wrong with it.</summary>
 internal sealed class LlamaConfigReader(JsonElement root)
 {
+    /// <summary>What Hugging Face's classes of both families take where the file says nothing; null in the file is no window.</summary>
+    private const int DefaultWindow = 4096;
+
+    /// <summary>Qwen 2's default of <c>max_window_layers</c>.</summary>
+    private const int DefaultFirstWindowedLayer = 28;
+
     private readonly List<string> _faults = [];
 
     public LlamaConfig Read()
@@ -18,12 +24,13 @@ internal sealed class LlamaConfigReader(JsonElement root)
         var hidden = Size("hidden_size", 1 << 20);
         var heads = Size("num_attention_heads", 1 << 16);
         var qwen2 = family == "Qwen2ForCausalLM";
+        var layers = Size("num_hidden_layers", 4096);
         var config = new LlamaConfig
         {
             Family = family,
             HiddenSize = hidden,
             IntermediateSize = Size("intermediate_size", 1 << 22),
-            LayerCount = Size("num_hidden_layers", 4096),
+            LayerCount = layers,
             HeadCount = heads,
             KeyValueHeadCount = Size("num_key_value_heads", 1 << 16, heads),
             HeadSize = Size("head_dim", 1 << 16, heads > 0 && hidden % heads == 0 ? hidden / heads : 0),
@@ -32,7 +39,8 @@ internal sealed class LlamaConfigReader(JsonElement root)
             NormEpsilon = (float)Number("rms_norm_eps", 1e-6),
             RopeTheta = RopeParameters() is { } rope && rope.TryGetProperty("rope_theta", out var theta) ? theta.GetDouble() : Number("rope_theta", 10000),
             RopeScaling = ReadScaling(),
-            SlidingWindow = family == "MistralForCausalLM" || (qwen2 && Flag("use_sliding_window")) ? OptionalSize("sliding_window") : null,
+            SlidingWindow = family == "MistralForCausalLM" || (qwen2 && Flag("use_sliding_window")) ? ReadWindow() : null,
+            WindowedLayers = qwen2 ? ReadWindowedLayers(layers) : [.. Enumerable.Repeat(true, layers)],
             TiedEmbeddings = Flag("tie_word_embeddings"),
             QkvBias = qwen2 || Flag("attention_bias"),
             OutputBias = !qwen2 && Flag("attention_bias"),
@@ -78,6 +86,23 @@ internal sealed class LlamaConfigReader(JsonElement root)
         }
     }
 
+    private int? ReadWindow() => root.TryGetProperty("sliding_window", out var value) && value.ValueKind == JsonValueKind.Null ? null : Size("sliding_window", 1 << 24, DefaultWindow);
+
+    /// <summary>Newer files of Qwen 2 name the kind of each layer; in older ones the window begins at a layer.</summary>
+    private bool[] ReadWindowedLayers(int layers)
+    {
+        if (!root.TryGetProperty("layer_types", out var types) || types.ValueKind != JsonValueKind.Array)
+        {
+            var first = root.TryGetProperty("max_window_layers", out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : DefaultFirstWindowedLayer;
+            return [.. Enumerable.Range(0, layers).Select(layer => layer >= first)];
+        }
+
+        var kinds = types.EnumerateArray().Select(static type => type.GetString()).ToList();
+        Expect(kinds.Count == layers, $"layer_types has {kinds.Count} entries for {layers} layers");
+        Expect(kinds.All(static kind => kind is "full_attention" or "sliding_attention"), $"layer_types are {string.Join(", ", kinds.Distinct().Take(4))}, supported: full_attention, sliding_attention");
+        return [.. kinds.Select(static kind => kind == "sliding_attention")];
+    }
+
     /// <summary>Newer files keep everything about rotary positions in one object.</summary>
     private JsonElement? RopeParameters() => root.TryGetProperty("rope_parameters", out var value) && value.ValueKind == JsonValueKind.Object ? value : null;
 
@@ -114,8 +139,6 @@ internal sealed class LlamaConfigReader(JsonElement root)
         _faults.Add($"{name} is {value.GetRawText()}, expected 1 to {limit}");
         return 0;
     }
-
-    private int? OptionalSize(string name) => root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? Size(name, 1 << 24) : null;
 
     private double Number(string name, double otherwise) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : otherwise;
 

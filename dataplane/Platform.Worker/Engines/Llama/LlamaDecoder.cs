@@ -228,7 +228,7 @@ internal sealed unsafe class LlamaDecoder : IDisposable
     private void AttendOne(int layer, StepRow row, int r, int keyHead, float* scores)
     {
         int size = _config.HeadSize, group = _config.HeadCount / _config.KeyValueHeadCount;
-        var first = _config.SlidingWindow is { } window ? Math.Max(0, row.Position - window + 1) : 0;
+        var first = _config.WindowOf(layer) is { } window ? Math.Max(0, row.Position - window + 1) : 0;
         var count = row.Position - first + 1;
         var queries = _query + ((nint)r * _config.QuerySize) + ((nint)keyHead * group * size);
         var keys = row.Cache.Keys(layer, keyHead) + ((nint)first * size);
