@@ -51,7 +51,12 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
         var messages = new List<ChatMessage>();
         for (var i = 0; i < (body.Messages?.Count ?? 0); i++)
         {
-            var message = body.Messages![i];
+            if (body.Messages![i] is not { } message)
+            {
+                faults.Check(false, $"$.messages[{i}]", "null; expected an object with 'role' and 'content'.");
+                continue;
+            }
+
             faults.Check(message.Role is "system" or "developer" or "user" or "assistant", $"$.messages[{i}].role", $"'{message.Role}' is no role; expected system, user or assistant.");
             messages.Add(new ChatMessage(message.Role is "developer" ? "system" : message.Role ?? "user", faults.Text(message.Content, $"$.messages[{i}].content")));
         }

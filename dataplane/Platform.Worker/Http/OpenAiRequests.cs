@@ -43,7 +43,7 @@ internal sealed record ChatBody
 {
     public string? Model { get; init; }
 
-    public IReadOnlyList<ChatBodyMessage>? Messages { get; init; }
+    public IReadOnlyList<ChatBodyMessage?>? Messages { get; init; }
 
     public int? MaxTokens { get; init; }
 

@@ -166,6 +166,16 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
     }
 
     [Fact]
+    public async Task Chat_ManyFaults_AreNamedAtOnce()
+    {
+        using var response = await PostAsync("v1/chat/completions", """{"model":"tiny","messages":[null,{"role":"cook","content":"a"},{"role":"user"},{"role":"user","content":[{"type":"image_url"}]}],"tools":[{}]}""");
+        var body = await JsonAsync(response);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal(["$.tools", "$.messages[0]", "$.messages[1].role", "$.messages[2].content", "$.messages[3].content[0]"], body.GetProperty("faults").EnumerateArray().Select(fault => fault.GetProperty("path").GetString()));
+    }
+
+    [Fact]
     public async Task Completion_ManyFaults_AreNamedAtOnce()
     {
         using var response = await PostAsync("v1/completions", """{"model":"","prompt":[],"n":2,"top_p":0,"stop":[""]}""");
