@@ -90,6 +90,10 @@ public sealed class ExternalEngineTests : IDisposable
     [InlineData("refuse", ErrorCodes.InvalidRequest, "too long")]
     [InlineData("busy", ErrorCodes.TooManyRequests, "429")]
     [InlineData("garbage", ErrorCodes.Unavailable, "<html>")]
+    [InlineData("break off", ErrorCodes.Unavailable, "500")]
+    [InlineData("endless error", ErrorCodes.Unavailable, "500: no no no")]
+    [InlineData("endless line", ErrorCodes.Unavailable, "does not end")]
+    [InlineData("endless event", ErrorCodes.Unavailable, "does not end")]
     [InlineData("stop early", ErrorCodes.Unavailable, "without a finish_reason")]
     [InlineData("error", ErrorCodes.Unavailable, "kv cache is full")]
     public async Task Generate_ServerAnswersBadly_IsAnErrorWithItsWords(string prompt, string code, string words)
@@ -127,6 +131,20 @@ public sealed class ExternalEngineTests : IDisposable
         _ = await engine.GenerateAsync(new GenerationRequest { Prompt = "sicken" }, Token).ToListAsync(Token);
 
         await UntilAsync(() => engine.ServerId is { } now && now != first);
+    }
+
+    [Fact]
+    public async Task Start_ServerDiesAsSoonAsItIsHealthy_IsStartedAgainAfterLongerAndLongerPauses()
+    {
+        var lines = new List<string>();
+        await using var engine = Start("dies-when-healthy", options => (options.RestartPause, options.MaxRestarts) = (TimeSpan.FromMilliseconds(8), 1000), new LineLogger(lines));
+
+        await UntilAsync(() => engine.Restarts >= 4);
+
+        lock (lines)
+        {
+            Assert.Equal(["0.008", "0.016", "0.032", "0.064"], lines.Where(line => line.Contains("started again in", StringComparison.Ordinal)).Take(4).Select(line => line.Split("started again in ")[1].Split(' ')[0]));
+        }
     }
 
     [Fact]
@@ -227,7 +245,7 @@ public sealed class ExternalEngineTests : IDisposable
         }
     }
 
-    private ExternalEngine Start(string mode, Action<ExternalEngineOptions>? configure = null)
+    private ExternalEngine Start(string mode, Action<ExternalEngineOptions>? configure = null, ILogger? logger = null)
     {
         var options = new ExternalEngineOptions
         {
@@ -240,7 +258,7 @@ public sealed class ExternalEngineTests : IDisposable
         };
         configure?.Invoke(options);
         Assert.SkipUnless(HasNode, "Node.js is not installed.");
-        return ExternalEngine.Start("m", _folder.Path, options, TimeProvider.System, NullLogger.Instance);
+        return ExternalEngine.Start("m", _folder.Path, options, TimeProvider.System, logger ?? NullLogger.Instance);
     }
 
     private static bool HasNode => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(path => File.Exists(Path.Combine(path, "node")));

@@ -15,8 +15,16 @@ if (mode !== "deaf-to-sigterm") process.on("SIGTERM", () => { fs.writeFileSync(`
 else process.on("SIGTERM", () => {});
 
 const chunk = (text, finish = null) => `data: ${JSON.stringify({ choices: [{ text, finish_reason: finish }] })}\n\n`;
+// Writes until the other side has had enough.
+const endless = (response, text) => {
+  const block = text.repeat(4096);
+  const more = () => { while (!response.destroyed && response.write(block)); };
+  response.on("drain", more);
+  more();
+};
 let sick = false;
 http.createServer(async (request, response) => {
+  if (request.url === "/health" && mode === "dies-when-healthy") setTimeout(() => process.exit(4), 50);
   if (request.url === "/health") return response.writeHead(mode === "never-healthy" || sick ? 503 : 200).end();
   let text = "";
   for await (const part of request) text += part;
@@ -24,12 +32,16 @@ http.createServer(async (request, response) => {
   if (body.prompt === "sicken") sick = true;
   if (body.prompt === "refuse") return response.writeHead(400).end('{"error":{"message":"too long"}}');
   if (body.prompt === "busy") return response.writeHead(429).end("busy");
+  if (body.prompt === "break off") return response.writeHead(500, { "content-length": 1000 }).write("half an err", () => request.socket.destroy());
+  if (body.prompt === "endless error") return endless(response.writeHead(500), "no ");
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.on("close", () => fs.writeFileSync(`${notes}/closed`, ""));
   response.write(chunk(request.url.includes("chat") ? "" : " one"));
   if (request.url.includes("chat")) return response.end(`data: ${JSON.stringify({ choices: [{ delta: { content: body.messages.map((message) => `${message.role}:${message.content}`).join(";") }, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`);
   if (body.prompt === "die") return setTimeout(() => process.exit(9), 10);
   if (body.prompt === "hang") return;
+  if (body.prompt === "endless line") return endless(response, "data: ");
+  if (body.prompt === "endless event") return endless(response, "data: more\n");
   if (body.prompt === "garbage") return response.end("data: <html>\n\n");
   if (body.prompt === "stop early") return response.end();
   if (body.prompt === "error") return response.end('data: {"error":{"message":"kv cache is full"}}\n\n');

@@ -9,6 +9,9 @@ namespace Platform.Worker.Engines.External;
 /// <remarks>Prompts are tokenised by the server. Where the model has a <c>tokenizer.json</c> that we read, <see cref="CountTokens"/> counts with it; else it answers 0. A piece of the stream counts as a token, which is what these servers send.</remarks>
 internal sealed class ExternalEngine : IEngine
 {
+    /// <summary>A server that was healthy for so long starts a new row of restarts.</summary>
+    private static readonly TimeSpan LongRun = TimeSpan.FromMinutes(1);
+
     private readonly string _model;
     private readonly string _folder;
     private readonly ExternalEngineOptions _options;
@@ -171,18 +174,22 @@ internal sealed class ExternalEngine : IEngine
     /// <summary>Keeps a server running until the engine is disposed or the server is given up.</summary>
     private async Task WatchAsync()
     {
-        var failures = 0;
+        var (failures, pauses) = (0, 0);
         try
         {
             while (true)
             {
-                var reason = await RunOnceAsync(() => failures = 0);
-                if (++failures > _options.MaxRestarts)
+                long? healthySince = null;
+                var reason = await RunOnceAsync(() => healthySince = _time.GetTimestamp());
+                failures = healthySince is null ? failures + 1 : 1;
+                if (failures > _options.MaxRestarts)
                 {
                     throw new EngineException(ErrorCodes.Unavailable, $"The server of model '{_model}' was given up after {failures} attempts: {reason}");
                 }
 
-                var pause = TimeSpan.FromTicks(Math.Min(_options.RestartPause.Ticks << Math.Min(failures - 1, 20), Math.Max(_options.RestartPause.Ticks, TimeSpan.TicksPerMinute)));
+                // One that dies soon after each start is not helped by being started ever again at once.
+                pauses = healthySince is { } since && _time.GetElapsedTime(since) >= LongRun ? 1 : pauses + 1;
+                var pause = TimeSpan.FromTicks(Math.Min(_options.RestartPause.Ticks << Math.Min(pauses - 1, 20), Math.Max(_options.RestartPause.Ticks, TimeSpan.TicksPerMinute)));
                 ExternalLog.Restarting(_logger, _model, pause.TotalSeconds, reason);
                 await Task.Delay(pause, _time, _stop.Token);
                 Restarts++;

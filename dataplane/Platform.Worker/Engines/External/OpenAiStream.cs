@@ -12,6 +12,9 @@ internal static class OpenAiStream
 {
     private const int LongestError = 500;
 
+    /// <summary>A chunk has some hundred bytes; with twenty log probabilities some thousands.</summary>
+    private const int LongestEvent = 1 << 20;
+
     /// <summary>Sends the request and yields what comes back. Cancelling closes the connection, which ends the work at the server.</summary>
     /// <exception cref="EngineException">The server refused, failed, or broke off; the message has its words.</exception>
     public static async IAsyncEnumerable<GeneratedToken> RunAsync(HttpClient http, int port, string model, GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -22,7 +25,7 @@ internal static class OpenAiStream
             Content = new StringContent(Body(model, request).ToJsonString(), System.Text.Encoding.UTF8, "application/json"),
         };
         using var answer = await SendAsync(http, call, cancellationToken);
-        await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        await using var body = new BoundedEvents(await answer.Content.ReadAsStreamAsync(cancellationToken), LongestEvent);
         await using var events = SseParser.Create(body).EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         FinishReason? finish = null;
         while (finish is null && await NextAsync(events) is { } data)
@@ -94,14 +97,29 @@ internal static class OpenAiStream
 
         using (answer)
         {
-            var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+            var text = await BeginningOfAsync(answer, cancellationToken);
             var code = answer.StatusCode switch
             {
                 HttpStatusCode.TooManyRequests => ErrorCodes.TooManyRequests,
                 >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError => ErrorCodes.InvalidRequest,
                 _ => ErrorCodes.Unavailable,
             };
-            throw new EngineException(code, $"The engine's server answered {(int)answer.StatusCode}: {text[..Math.Min(text.Length, LongestError)]}");
+            throw new EngineException(code, $"The engine's server answered {(int)answer.StatusCode}: {text}");
+        }
+    }
+
+    /// <summary>As much of an error as is shown: what follows may have no end.</summary>
+    private static async Task<string> BeginningOfAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
+            var bytes = new byte[LongestError];
+            return System.Text.Encoding.UTF8.GetString(bytes, 0, await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken));
+        }
+        catch (Exception fault) when (fault is IOException or HttpRequestException)
+        {
+            return fault.Message;
         }
     }
 
