@@ -11,6 +11,9 @@ internal sealed class EmbeddedEntry
 
     public required DateTimeOffset VisibleAt { get; set; }
 
+    /// <summary>The message, while it is on its way to the store; null once it can be read there.</summary>
+    public byte[]? Unwritten { get; set; }
+
     public long DequeueCount { get; set; }
 
     /// <summary>The count as it is written; 0 if none is.</summary>

@@ -6,7 +6,11 @@ using Platform.DataPlane;
 namespace Platform.Local.FunctionsHost.Queues;
 
 /// <summary>A durable queue in this process. A waiting reader learns of a new message at once.</summary>
-/// <remarks>Texts lie in the store; here are only the few words per message that taking one needs. All members are thread-safe.</remarks>
+/// <remarks>
+/// A send is acknowledged when it is durable. Readers get the message while it is on its way to the disk: a send that fails then, or is cut off by a crash, was not acknowledged and may have been
+/// handled all the same, as with any queue. After a failed send nothing is given out before it is durable, until one succeeds again.
+/// Texts lie in the store; here are only the few words per message that taking one needs. All members are thread-safe.
+/// </remarks>
 internal sealed class EmbeddedQueue : IMessageQueue
 {
     internal const string MessagePrefix = "m/";
@@ -31,6 +35,7 @@ internal sealed class EmbeddedQueue : IMessageQueue
     private readonly long _openedStamp;
     private TaskCompletionSource _news = new();
     private long _lastSequence;
+    private volatile bool _lastSendFailed;
 
     public EmbeddedQueue(string name, DurableStore store, TimeProvider time)
     {
@@ -81,11 +86,36 @@ internal sealed class EmbeddedQueue : IMessageQueue
             throw new ArgumentException($"A message for queue '{Name}' has {Encoding.UTF8.GetByteCount(text)} bytes as stored; expected at most {MaxTextBytes}. Put the payload into object storage and send its key.", nameof(text));
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         var now = _time.GetUtcNow();
-        var message = new EmbeddedMessage(Guid.NewGuid(), now, now + TimeToLive, text);
-        var entry = new EmbeddedEntry { Id = message.Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = SteadyNow };
-        await _removals.CommitWithAsync(new DurableWrite(MessageKey(entry), message.ToBytes()), cancellationToken);
-        Add(entry);
+        var message = new EmbeddedMessage(Guid.NewGuid(), now, now + TimeToLive, text).ToBytes();
+        var entry = new EmbeddedEntry { Id = EmbeddedMessage.Parse(message).Id, Sequence = Interlocked.Increment(ref _lastSequence), VisibleAt = SteadyNow, Unwritten = message };
+
+        // The commit has its place in the log when the call returns: counts and the removal of this message can only come behind it. Who gives up waiting does not take it back.
+        var commit = _removals.CommitWithAsync(new DurableWrite(MessageKey(entry), message));
+        var isEarly = !commit.IsCompleted && !_lastSendFailed;
+        if (isEarly)
+        {
+            Add(entry);
+        }
+
+        try
+        {
+            await commit;
+            _lastSendFailed = false;
+            entry.Unwritten = null;
+        }
+        catch
+        {
+            _lastSendFailed = true;
+            Forget(entry);
+            throw;
+        }
+
+        if (!isEarly)
+        {
+            Add(entry);
+        }
     }
 
     public Task<IReadOnlyList<QueueMessage>> ReceiveAsync(int count, TimeSpan lease, CancellationToken cancellationToken)
@@ -274,7 +304,18 @@ internal sealed class EmbeddedQueue : IMessageQueue
     /// <summary>Outside the lock: a waiting reader goes on in here, so that a message reaches its function without waiting for a thread.</summary>
     private void SignalNews() => Interlocked.Exchange(ref _news, new TaskCompletionSource()).SetResult();
 
-    private EmbeddedMessage Read(EmbeddedEntry entry) => _store.TryGet(MessageKey(entry), out var value)
+    private void Forget(EmbeddedEntry entry)
+    {
+        lock (_lock)
+        {
+            _byVisibility.Remove(entry);
+            _entries.Remove(entry.Id);
+        }
+    }
+
+    private EmbeddedMessage Read(EmbeddedEntry entry) => entry.Unwritten is { } unwritten
+        ? EmbeddedMessage.Parse(unwritten)
+        : _store.TryGet(MessageKey(entry), out var value)
         ? EmbeddedMessage.Parse(value)
         : throw new InvalidOperationException($"Message {entry.Id} of queue '{Name}' is listed but not stored.");
 

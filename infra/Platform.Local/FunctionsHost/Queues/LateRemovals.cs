@@ -41,12 +41,12 @@ internal sealed class LateRemovals
 
     /// <summary>Commits <paramref name="write"/>, and with it what waits.</summary>
     /// <exception cref="StorageException">The write is not acknowledged.</exception>
-    public async Task CommitWithAsync(DurableWrite write, CancellationToken cancellationToken)
+    public async Task CommitWithAsync(DurableWrite write)
     {
         var waiting = Take();
         try
         {
-            await _store.CommitAsync(waiting is null ? [write] : [.. waiting.Writes, write], cancellationToken);
+            await _store.CommitAsync(waiting is null ? [write] : [.. waiting.Writes, write]);
             waiting?.Done.SetResult();
         }
         catch
