@@ -20,6 +20,9 @@ public sealed class OpenAiClientTests(RunningPlatform platform) : IClassFixture<
         Assert.Equal("length", (string)seen["completion"]!["choices"]![0]!["finish_reason"]!);
         Assert.Equal(4, (int)seen["completion"]!["usage"]!["completion_tokens"]!);
         Assert.Equal("assistant", (string)seen["chat"]!["choices"]![0]!["message"]!["role"]!);
+        Assert.Equal(text, string.Concat(seen["logprobs"]!["tokens"]!.AsArray().Select(token => (string)token!)));
+        Assert.All(seen["logprobs"]!["token_logprobs"]!.AsArray().Zip(seen["logprobs"]!["top_logprobs"]!.AsArray()), pair => Assert.Equal((double)pair.First!, pair.Second!.AsObject().Max(top => (double)top.Value!)));
+        Assert.All(seen["chatLogprobs"]!.AsArray(), token => Assert.Equal((3, (string)token!["token"]!), (token["top_logprobs"]!.AsArray().Count, (string)token["top_logprobs"]![0]!["token"]!)));
         Assert.Equal(text, (string)seen["stream"]!["text"]!);
         Assert.Equal("length", (string)Assert.Single(seen["stream"]!["finish"]!.AsArray())!);
         Assert.Equal(4, (int)seen["stream"]!["usage"]!["completion_tokens"]!);

@@ -35,14 +35,19 @@ internal sealed record GenerationRequest
 /// <param name="Id">Token id.</param>
 /// <param name="Text">Text that became certain with this token: whole characters, empty while a character or a possible stop string is incomplete. All pieces in order are the completion.</param>
 /// <param name="Finish">Null except on the last token.</param>
-/// <param name="Logprobs">With <see cref="GenerationRequest.Logprobs"/>.</param>
-internal sealed record GeneratedToken(int Id, string Text, FinishReason? Finish, TokenLogprobs? Logprobs = null);
+/// <param name="Logprobs">With <see cref="GenerationRequest.Logprobs"/>: one entry, or as many as a foreign server says of the tokens in its piece.</param>
+internal sealed record GeneratedToken(int Id, string Text, FinishReason? Finish, IReadOnlyList<TokenLogprobs>? Logprobs = null);
 
-/// <summary>Natural logarithms of probabilities, before temperature and filters.</summary>
-/// <param name="Token">The chosen token's own text (bytes that are no character by themselves appear as U+FFFD).</param>
-/// <param name="Logprob">Of the chosen token.</param>
+/// <summary>How likely a token was, and which ones were most likely; before temperature and filters.</summary>
+/// <param name="Chosen">The token that was made.</param>
 /// <param name="Top">The most likely tokens, best first.</param>
-internal sealed record TokenLogprobs(string Token, float Logprob, IReadOnlyList<KeyValuePair<string, float>> Top);
+internal sealed record TokenLogprobs(TokenLogprob Chosen, IReadOnlyList<TokenLogprob> Top);
+
+/// <summary>A token and the natural logarithm of its probability.</summary>
+/// <param name="Token">The token's own text; bytes that are no character by themselves appear as U+FFFD.</param>
+/// <param name="Bytes">Its bytes.</param>
+/// <param name="Logprob">The logarithm.</param>
+internal sealed record TokenLogprob(string Token, ReadOnlyMemory<byte> Bytes, float Logprob);
 
 /// <summary>Why a generation ended.</summary>
 internal enum FinishReason

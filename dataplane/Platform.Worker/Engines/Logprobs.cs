@@ -30,14 +30,18 @@ internal static class Logprobs
             }
         }
 
-        var list = new List<KeyValuePair<string, float>>(best.Count);
+        var list = new List<TokenLogprob>(best.Count);
         while (best.TryDequeue(out var id, out var order))
         {
-            list.Insert(0, new(TextOf(id, tokenizer), (float)(order.Logit - normalizer)));
+            list.Insert(0, Of(id, (float)(order.Logit - normalizer), tokenizer));
         }
 
-        return new TokenLogprobs(TextOf(chosen, tokenizer), (float)(logits[chosen] - normalizer), list);
+        return new TokenLogprobs(Of(chosen, (float)(logits[chosen] - normalizer), tokenizer), list);
     }
 
-    private static string TextOf(int id, Tokenizer tokenizer) => Encoding.UTF8.GetString(tokenizer.RawBytesOf(id));
+    private static TokenLogprob Of(int id, float logprob, Tokenizer tokenizer)
+    {
+        var bytes = tokenizer.RawBytesOf(id).ToArray();
+        return new TokenLogprob(Encoding.UTF8.GetString(bytes), bytes, logprob);
+    }
 }

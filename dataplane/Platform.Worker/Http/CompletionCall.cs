@@ -16,6 +16,9 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
     /// <summary>OpenAI's default for <c>max_tokens</c> of a completion. A chat may fill the context.</summary>
     private const int DefaultMaxTokens = 16;
 
+    /// <summary>Most likely tokens that are told beside each one that was made.</summary>
+    private const int MaxLogprobs = 20;
+
     /// <summary>Checks a completion request and names every fault at once.</summary>
     /// <exception cref="RequestException">It has faults.</exception>
     public static CompletionCall From(CompletionBody body)
@@ -26,7 +29,7 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
         faults.Check(body.BestOf is null or 1, "$.best_of", "not served; leave it out.");
         faults.Check(body.Echo is null or false, "$.echo", "not served; leave it out.");
         faults.Check(string.IsNullOrEmpty(body.Suffix), "$.suffix", "not served; leave it out.");
-        faults.Check(body.Logprobs is null or 0, "$.logprobs", "not served; leave it out.");
+        faults.Check(body.Logprobs is null or (>= 0 and <= MaxLogprobs), "$.logprobs", $"{body.Logprobs} is out of range; expected 0 to {MaxLogprobs}.");
         var prompt = faults.OneString(body.Prompt, "$.prompt");
         var request = SamplingOf(faults, body.MaxTokens ?? DefaultMaxTokens, body.Temperature, body.TopP, body.TopK, body.Stop, body.Seed);
         faults.ThrowIfAny();
@@ -35,7 +38,7 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
             throw new RequestException(ErrorCodes.PromptEmpty, "The prompt is empty; expected at least one character.");
         }
 
-        return new CompletionCall(body.Model!, _ => prompt, request, body.Stream == true, body.StreamOptions?.IncludeUsage == true, false);
+        return new CompletionCall(body.Model!, _ => prompt, request with { Logprobs = body.Logprobs }, body.Stream == true, body.StreamOptions?.IncludeUsage == true, false);
     }
 
     /// <summary>Checks a chat request and names every fault at once.</summary>
@@ -45,7 +48,8 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
         var faults = new Faults();
         faults.CheckModel(body.Model);
         faults.Check(body.N is null or 1, "$.n", $"{body.N} answers; one is served per call.");
-        faults.Check(body.Logprobs is null or false, "$.logprobs", "not served; leave it out.");
+        faults.Check(body.TopLogprobs is null or (>= 0 and <= MaxLogprobs), "$.top_logprobs", $"{body.TopLogprobs} is out of range; expected 0 to {MaxLogprobs}.");
+        faults.Check(body.TopLogprobs is null || body.Logprobs == true, "$.top_logprobs", "expected 'logprobs': true beside it.");
         faults.Check(body.Tools.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null || body.Tools is { ValueKind: JsonValueKind.Array } && body.Tools.GetArrayLength() == 0, "$.tools", "not served; leave it out.");
         faults.Check(body.Messages is { Count: > 0 }, "$.messages", "expected at least one message.");
         var messages = new List<ChatMessage>();
@@ -68,7 +72,7 @@ internal sealed record CompletionCall(string Model, Func<IEngine, string> Prompt
             throw new RequestException(ErrorCodes.PromptEmpty, "Every message is empty; expected at least one character.");
         }
 
-        return new CompletionCall(body.Model!, engine => engine.RenderChat(messages), request with { Messages = messages }, body.Stream == true, body.StreamOptions?.IncludeUsage == true, true);
+        return new CompletionCall(body.Model!, engine => engine.RenderChat(messages), request with { Messages = messages, Logprobs = body.Logprobs == true ? body.TopLogprobs ?? 0 : null }, body.Stream == true, body.StreamOptions?.IncludeUsage == true, true);
     }
 
     private static GenerationRequest SamplingOf(Faults faults, int? maxTokens, double? temperature, double? topP, int? topK, JsonElement stop, long? seed)

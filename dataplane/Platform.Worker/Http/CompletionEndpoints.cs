@@ -81,7 +81,7 @@ internal sealed class CompletionEndpoints(
 
         context.Response.ContentType = "application/json";
         context.Response.Headers[ServerTiming.Header] = timing();
-        await context.Response.Body.WriteAsync(shape.Whole(text.ToString(), answer.Finish, answer.Usage), context.RequestAborted);
+        await context.Response.Body.WriteAsync(shape.Whole(text.ToString(), answer.Finish, answer.Usage, answer.TakeLogprobs()), context.RequestAborted);
     }
 
     private async Task StreamAsync(HttpContext context, CompletionShape shape, Answer answer, bool includeUsage)
@@ -99,13 +99,13 @@ internal sealed class CompletionEndpoints(
             {
                 if (answer.Text.Length > 0)
                 {
-                    await WriteEventAsync(context, shape.Piece(answer.Text));
+                    await WriteEventAsync(context, shape.Piece(answer.Text, answer.TakeLogprobs()));
                 }
 
                 await answer.NextAsync();
             }
 
-            await WriteEventAsync(context, shape.Last(answer.Finish));
+            await WriteEventAsync(context, shape.Last(answer.Finish, answer.TakeLogprobs()));
             if (includeUsage)
             {
                 await WriteEventAsync(context, shape.UsageChunk(answer.Usage));
@@ -153,6 +153,8 @@ internal sealed class CompletionEndpoints(
 
         public string Text => tokens.Current.Text;
 
+        private List<TokenLogprobs>? _logprobs = LogprobsOf(tokens, any);
+
         public FinishReason? Finish { get; private set; }
 
         public int Count { get; private set; }
@@ -169,3 +171,17 @@ internal sealed class CompletionEndpoints(
         }
     }
 }
+            if (LogprobsOf(tokens, HasToken) is { } logprobs)
+            {
+                (_logprobs ??= []).AddRange(logprobs);
+            }
+
+        /// <summary>Those of the tokens since the last call, the current one with them; null if none were asked for.</summary>
+        public List<TokenLogprobs>? TakeLogprobs()
+        {
+            var taken = _logprobs;
+            _logprobs = null;
+            return taken;
+        }
+
+        private static List<TokenLogprobs>? LogprobsOf(IAsyncEnumerator<GeneratedToken> tokens, bool any) => any && tokens.Current.Logprobs is { } logprobs ? [.. logprobs] : null;

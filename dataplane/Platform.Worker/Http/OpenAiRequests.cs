@@ -59,6 +59,8 @@ internal sealed record ChatBody
 
     public bool? Logprobs { get; init; }
 
+    public int? TopLogprobs { get; init; }
+
     /// <summary>Null, a string or a list of strings.</summary>
     public JsonElement Stop { get; init; }
 

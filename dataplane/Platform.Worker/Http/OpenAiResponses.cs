@@ -9,7 +9,7 @@ internal sealed record CompletionResponse(string Id, string Object, long Created
 internal sealed record CompletionChoice(
     int Index,
     string Text,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] CompletionLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FinishReason);
 
 /// <summary>Answer of <c>/v1/chat/completions</c>: a <c>chat.completion</c>.</summary>
@@ -19,7 +19,7 @@ internal sealed record ChatResponse(string Id, string Object, long Created, stri
 internal sealed record ChatChoice(
     int Index,
     ChatResponseMessage Message,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FinishReason);
 
 /// <summary>The assistant's message.</summary>
@@ -32,11 +32,28 @@ internal sealed record ChatChunk(string Id, string Object, long Created, string 
 internal sealed record ChatChunkChoice(
     int Index,
     ChatDelta Delta,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] ChatLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? FinishReason);
 
 /// <summary>What a chunk adds to the message: the role first, then text, at the end nothing.</summary>
 internal sealed record ChatDelta(string? Role, string? Content);
+
+/// <summary>Log probabilities of a completion's tokens, one entry per token in each list.</summary>
+/// <param name="Tokens">Their texts.</param>
+/// <param name="TokenLogprobs">Their log probabilities.</param>
+/// <param name="TopLogprobs">The most likely tokens at each place, and the one that was made; null if none were asked for.</param>
+/// <param name="TextOffset">Characters of the completion before each.</param>
+internal sealed record CompletionLogprobs(
+    IReadOnlyList<string> Tokens,
+    IReadOnlyList<float> TokenLogprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] IReadOnlyList<IReadOnlyDictionary<string, float>>? TopLogprobs,
+    IReadOnlyList<int> TextOffset);
+
+/// <summary>Log probabilities of a chat answer's tokens.</summary>
+internal sealed record ChatLogprobs(IReadOnlyList<ChatTokenLogprob> Content);
+
+/// <summary>A token with its log probability; with the most likely tokens at its place, if it is one that was made.</summary>
+internal sealed record ChatTokenLogprob(string Token, float Logprob, IReadOnlyList<int> Bytes, IReadOnlyList<ChatTokenLogprob>? TopLogprobs);
 
 /// <summary>Tokens of one call.</summary>
 internal sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens);

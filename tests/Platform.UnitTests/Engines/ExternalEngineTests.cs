@@ -41,6 +41,37 @@ public sealed class ExternalEngineTests : IDisposable
         Assert.Equal("system:be brief;user:hello", string.Concat(tokens.Select(token => token.Text)));
     }
 
+    [Theory]
+    [InlineData(0, " one -0.25 []; two -0.5 []")]
+    [InlineData(2, " one -0.25 [ one -0.25, 1 -2]; two -0.5 [ two -0.5]")]
+    public async Task Generate_WithLogprobs_TellsThoseOfTheServer(int top, string expected)
+    {
+        await using var engine = Start("well");
+        await engine.WhenHealthyAsync(Token);
+
+        var token = Assert.Single(await engine.GenerateAsync(new GenerationRequest { Prompt = "likely", Logprobs = top }, Token).ToListAsync(Token));
+
+        Assert.Equal(expected, Text(token.Logprobs!));
+    }
+
+    [Fact]
+    public async Task Generate_ChatWithLogprobs_TellsThoseOfTheServer()
+    {
+        await using var engine = Start("well");
+        await engine.WhenHealthyAsync(Token);
+
+        var token = Assert.Single(await engine.GenerateAsync(new GenerationRequest { Prompt = "x", Messages = [new ChatMessage("user", "hello")], Logprobs = 2 }, Token).ToListAsync(Token));
+
+        Assert.Equal(" é -0.5 [ é -0.5, e -1]", Text(token.Logprobs!));
+        Assert.Equal([0x20, 0xc3, 0xa9], token.Logprobs![0].Chosen.Bytes.ToArray());
+    }
+
+    private static string Text(IReadOnlyList<TokenLogprobs> logprobs)
+    {
+        static string One(TokenLogprob token) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{token.Token} {token.Logprob}");
+        return string.Join(';', logprobs.Select(token => $"{One(token.Chosen)} [{string.Join(',', token.Top.Select(One))}]"));
+    }
+
     [Fact]
     public async Task Start_ProgramThatDoesNotExist_IsGivenUpAtOnceAndNamed()
     {

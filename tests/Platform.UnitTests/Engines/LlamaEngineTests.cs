@@ -45,9 +45,9 @@ public sealed class LlamaEngineTests
         {
             var logits = reference.Logits(tokens);
             var normalizer = Math.Log(logits.Sum(Math.Exp));
-            Assert.Equal(logits[token.Id] - normalizer, token.Logprobs!.Logprob, 3e-3);
+            Assert.Equal(logits[token.Id] - normalizer, token.Logprobs![0].Chosen.Logprob, 3e-3);
             Assert.Equal(logits.Max(), logits[token.Id], 3e-3);
-            Assert.Equal(logits.OrderDescending().Take(3).Select(logit => logit - normalizer), token.Logprobs.Top.Select(entry => (double)entry.Value), (a, b) => Math.Abs(a - b) < 3e-3);
+            Assert.Equal(logits.OrderDescending().Take(3).Select(logit => logit - normalizer), token.Logprobs[0].Top.Select(entry => (double)entry.Logprob), (a, b) => Math.Abs(a - b) < 3e-3);
             tokens.Add(token.Id);
         }
 
@@ -73,7 +73,7 @@ public sealed class LlamaEngineTests
 
             var made = await Task.WhenAll(prompts.Select((prompt, i) => CollectAsync(engine, new GenerationRequest { Prompt = prompt, MaxTokens = 20, Logprobs = 0, Temperature = i % 2, Seed = i, TopK = i, TopP = 0.9 })));
 
-            var tokens = made.Select(text => text.Select(token => (token.Id, token.Logprobs!.Logprob)).ToList()).ToList();
+            var tokens = made.Select(text => text.Select(token => (token.Id, token.Logprobs![0].Chosen.Logprob)).ToList()).ToList();
             expected ??= tokens;
             Assert.Equal(expected, tokens);
             Assert.Equal(0, engine.InFlight);

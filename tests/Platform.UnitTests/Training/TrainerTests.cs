@@ -55,7 +55,7 @@ public sealed class TrainerTests
         var pass = new TrainingPass(ShapeFor(vocabulary), result.Weights, transposed);
         var loss = pass.Forward(tokens) - pass.Forward(tokens.AsSpan(0, tokens.Length - made.Count));
 
-        Assert.Equal(-made.Sum(token => (double)token.Logprobs!.Logprob), loss, 1e-2);
+        Assert.Equal(-made.Sum(token => (double)token.Logprobs![0].Chosen.Logprob), loss, 1e-2);
     }
 
     [Fact]

@@ -157,6 +157,50 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
     [InlineData("""{"model":"none","prompt":"a"}""", 404, ErrorCodes.ModelNotFound)]
     public async Task Completion_BadRequest_IsAProblemWithACode(string request, int status, string code)
     {
+    [Fact]
+    public async Task Completion_WithLogprobs_HasOneEntryPerToken()
+    {
+        using var response = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a","max_tokens":2,"logprobs":2}""");
+        var body = await JsonAsync(response);
+
+        Assert.Equal(
+            """{"tokens":[" 0"," 1"],"token_logprobs":[0,-0.25],"top_logprobs":[{" 0":0," 1":-1},{" 1":-0.25," 2":-1.25}],"text_offset":[0,2]}""",
+            body.GetProperty("choices")[0].GetProperty("logprobs").GetRawText().Replace("-0,", "0,", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Completion_WithLogprobsOfNoOtherTokens_HasThoseOfItsOwnAlone()
+    {
+        using var response = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a","max_tokens":2,"logprobs":0}""");
+
+        Assert.Equal("""{"tokens":[" 0"," 1"],"token_logprobs":[-0,-0.25],"top_logprobs":null,"text_offset":[0,2]}""", (await JsonAsync(response)).GetProperty("choices")[0].GetProperty("logprobs").GetRawText());
+    }
+
+    [Theory]
+    [InlineData(-1, "[0][1][2][]")]
+    [InlineData(1, "[0][1 2][]")]
+    [InlineData(2, "[0][1][2]")]
+    public async Task Stream_WithLogprobs_TellsThemWithTheTextOfTheirTokens_AndTheRestAtTheEnd(int heldBack, string expected)
+    {
+        _loader.Configure = engine => engine.HoldsBack = i => i == heldBack;
+
+        using var response = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a","max_tokens":3,"logprobs":1,"stream":true}""");
+        var logprobs = (await EventsAsync(response))[..^1].Select(chunk => JsonDocument.Parse(chunk).RootElement.GetProperty("choices")[0].GetProperty("logprobs")).ToList();
+
+        Assert.Equal(expected, string.Concat(logprobs.Select(chunk => chunk.ValueKind == JsonValueKind.Null ? "[]" : $"[{string.Concat(chunk.GetProperty("tokens").EnumerateArray().Select(token => token.GetString())).Trim()}]")));
+        Assert.Equal([0, 2, 4], logprobs.Where(chunk => chunk.ValueKind == JsonValueKind.Object).SelectMany(chunk => chunk.GetProperty("text_offset").EnumerateArray().Select(offset => offset.GetInt32())));
+    }
+
+    [Fact]
+    public async Task Chat_WithLogprobs_HasOneEntryPerTokenWithItsBytes()
+    {
+        using var response = await PostAsync("v1/chat/completions", """{"model":"tiny","messages":[{"role":"user","content":"u"}],"max_tokens":2,"logprobs":true,"top_logprobs":1}""");
+        var content = (await JsonAsync(response)).GetProperty("choices")[0].GetProperty("logprobs").GetProperty("content");
+
+        Assert.Equal(2, content.GetArrayLength());
+        Assert.Equal("""{"token":" 1","logprob":-0.25,"bytes":[32,49],"top_logprobs":[{"token":" 1","logprob":-0.25,"bytes":[32,49]}]}""", content[1].GetRawText());
+    }
+
         using var response = await PostAsync("v1/completions", request);
         var body = await JsonAsync(response);
 
@@ -164,15 +208,16 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         Assert.Equal(code, body.GetProperty("error").GetProperty("code").GetString());
         Assert.NotEmpty(body.GetProperty("detail").GetString()!);
     }
+    [InlineData("""{"model":"tiny","prompt":"a","logprobs":21}""", 400, ErrorCodes.InvalidRequest)]
 
     [Fact]
     public async Task Chat_ManyFaults_AreNamedAtOnce()
     {
-        using var response = await PostAsync("v1/chat/completions", """{"model":"tiny","messages":[null,{"role":"cook","content":"a"},{"role":"user"},{"role":"user","content":[{"type":"image_url"}]}],"tools":[{}]}""");
+        using var response = await PostAsync("v1/chat/completions", """{"model":"tiny","messages":[null,{"role":"cook","content":"a"},{"role":"user"},{"role":"user","content":[{"type":"image_url"}]}],"tools":[{}],"top_logprobs":3}""");
         var body = await JsonAsync(response);
 
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        Assert.Equal(["$.tools", "$.messages[0]", "$.messages[1].role", "$.messages[2].content", "$.messages[3].content[0]"], body.GetProperty("faults").EnumerateArray().Select(fault => fault.GetProperty("path").GetString()));
+        Assert.Equal(["$.top_logprobs", "$.tools", "$.messages[0]", "$.messages[1].role", "$.messages[2].content", "$.messages[3].content[0]"], body.GetProperty("faults").EnumerateArray().Select(fault => fault.GetProperty("path").GetString()));
     }
 
     [Fact]

@@ -16,6 +16,9 @@ internal sealed class FakeEngine : IEngine
     /// <summary>Runs before each token: a test waits, counts or throws in it.</summary>
     public Func<string, int, Task> BeforeToken { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>Tokens whose text comes with a later one.</summary>
+    public Func<int, bool> HoldsBack { get; set; } = _ => false;
+
     public int CountTokens(string text) => text.Split(' ').Length;
 
     public string RenderChat(IReadOnlyList<ChatMessage> messages) => string.Join(' ', messages.Select(message => $"<{message.Role}> {message.Content}"));
@@ -34,11 +37,19 @@ internal sealed class FakeEngine : IEngine
     private async IAsyncEnumerable<GeneratedToken> EnumerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var count = request.MaxTokens ?? ContextLength - CountTokens(request.Prompt);
+        var held = "";
         for (var i = 0; i < count; i++)
         {
             await BeforeToken(request.Prompt, i).WaitAsync(cancellationToken);
             TokensMade++;
-            yield return new GeneratedToken(i, $" {i}", i == count - 1 ? FinishReason.Length : null);
+            held += $" {i}";
+            var text = HoldsBack(i) ? "" : held;
+            held = HoldsBack(i) ? held : "";
+            yield return new GeneratedToken(i, text, i == count - 1 ? FinishReason.Length : null, request.Logprobs is { } top ? [LogprobsOf(i, top)] : null);
         }
     }
+
+    private static TokenLogprobs LogprobsOf(int token, int top) => new(LogprobOf($" {token}", -0.25f * token), [.. Enumerable.Range(0, top).Select(rank => LogprobOf($" {token + rank}", (-0.25f * token) - rank))]);
+
+    private static TokenLogprob LogprobOf(string text, float logprob) => new(text, System.Text.Encoding.UTF8.GetBytes(text), logprob);
 }

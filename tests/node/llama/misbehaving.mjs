@@ -36,6 +36,9 @@ http.createServer(async (request, response) => {
   if (body.prompt === "endless error") return endless(response.writeHead(500), "no ");
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.on("close", () => fs.writeFileSync(`${notes}/closed`, ""));
+  const top = (token) => ({ token, logprob: -0.5, bytes: [...Buffer.from(token)] });
+  if (request.url.includes("chat") && body.logprobs) return response.end(`data: ${JSON.stringify({ choices: [{ delta: { content: " é" }, finish_reason: "stop", logprobs: { content: [{ ...top(" é"), top_logprobs: [top(" é"), { token: " e", logprob: -1 }].slice(0, body.top_logprobs) }] } }] })}\n\n`);
+  if (body.prompt === "likely") return response.end(`data: ${JSON.stringify({ choices: [{ text: " one two", finish_reason: "stop", logprobs: { tokens: [" one", " two"], token_logprobs: [-0.25, -0.5], top_logprobs: body.logprobs ? [{ " 1": -2, " one": -0.25 }, { " two": -0.5 }] : null } }] })}\n\n`);
   response.write(chunk(request.url.includes("chat") ? "" : " one"));
   if (request.url.includes("chat")) return response.end(`data: ${JSON.stringify({ choices: [{ delta: { content: body.messages.map((message) => `${message.role}:${message.content}`).join(";") }, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`);
   if (body.prompt === "die") return setTimeout(() => process.exit(9), 10);

@@ -17,6 +17,9 @@ seen.models = (await client.models.list()).data.map((entry) => entry.id);
 seen.completion = await client.completions.create({ model, prompt: "a b c", max_tokens: 4, temperature: 0 });
 seen.chat = await client.chat.completions.create({ model, messages: [{ role: "user", content: "hello" }], max_tokens: 3 });
 
+seen.logprobs = (await client.completions.create({ model, prompt: "a b c", max_tokens: 4, temperature: 0, logprobs: 2 })).choices[0].logprobs;
+seen.chatLogprobs = (await client.chat.completions.create({ model, messages: [{ role: "user", content: "hello" }], max_tokens: 3, temperature: 0, logprobs: true, top_logprobs: 3 })).choices[0].logprobs.content;
+
 const pieces = [];
 for await (const chunk of await client.completions.create({ model, prompt: "a b c", max_tokens: 4, temperature: 0, stream: true, stream_options: { include_usage: true } })) pieces.push(chunk);
 seen.stream = {

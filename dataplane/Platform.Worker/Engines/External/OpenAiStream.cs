@@ -60,6 +60,15 @@ internal static class OpenAiStream
             body["max_tokens"] = limit;
         }
 
+        if (request.Logprobs is { } top)
+        {
+            (string Name, JsonNode Value)[] members = request.Messages is null ? [("logprobs", top)] : [("logprobs", true), ("top_logprobs", top)];
+            foreach (var (name, value) in members)
+            {
+                body[name] = value;
+            }
+        }
+
         if (request.TopK > 0)
         {
             body["top_k"] = request.TopK;
@@ -162,9 +171,10 @@ internal static class OpenAiStream
                 _ => FinishReason.Stop,
             }
             : null;
-            return text.Length == 0 && finish is null ? null : new GeneratedToken(-1, text, finish);
+            var logprobs = ServerLogprobs.Read(choice, isChat);
+            return text.Length == 0 && finish is null && logprobs is null ? null : new GeneratedToken(-1, text, finish, logprobs);
         }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException or FormatException)
         {
             throw BrokenOff($"it sent '{data[..Math.Min(data.Length, LongestError)]}' in place of a chunk", fault);
         }

@@ -58,7 +58,7 @@ internal sealed class Generation
     public void Accept(ReadOnlySpan<float> logits)
     {
         var id = _sampler.Choose(logits);
-        var logprobs = _request.Logprobs is { } top ? Logprobs.Of(logits, id, top, _tokenizer) : null;
+        var logprobs = _request.Logprobs is { } top ? new[] { Logprobs.Of(logits, id, top, _tokenizer) } : null;
         _tokens.Add(id);
         var ended = _endTokens.Contains(id);
         var text = ended ? _text.Finish() : _text.Add(id);
