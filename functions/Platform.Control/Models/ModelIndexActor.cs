@@ -39,7 +39,7 @@ internal sealed class ModelIndexActor(ActorHost host, NodeRegistry nodes) : Acto
         foreach (var name in await NamesAsync())
         {
             var manifest = await StateManager.GetStateAsync<ModelManifest>(KeyOf(name));
-            var residency = views.Where(node => node.ResidencyOf(name) != ModelResidency.Absent).ToDictionary(node => node.Worker, node => node.ResidencyOf(name));
+            var residency = views.Where(node => node.ResidencyOf(manifest) != ModelResidency.Absent).ToDictionary(node => node.Worker, node => node.ResidencyOf(manifest));
             models.Add(new ModelStatus(manifest, residency));
         }
 

@@ -14,7 +14,12 @@ internal sealed record NodeView(NodeHeartbeat Heartbeat, bool Alive, int FreeJob
 
     public string Worker => Heartbeat.Worker;
 
+    /// <summary>How near a model is by what the node says of its memory; the tier is not looked at, since the node does not know what belongs to a model that it has not loaded.</summary>
     public ModelResidency ResidencyOf(string model) => Heartbeat.Models.GetValueOrDefault(model, ModelResidency.Absent);
+
+    /// <summary>How near a model is, in memory or on NVMe.</summary>
+    public ModelResidency ResidencyOf(ModelManifest model) =>
+        ResidencyOf(model.Name) is var residency && residency == ModelResidency.Absent && model.LengthBytes > 0 && MissingBytes(model) == 0 ? ModelResidency.Nvme : residency;
 
     /// <summary>Bytes of the model that must come from object storage before the node can run it.</summary>
     public long MissingBytes(ModelManifest model) => ResidencyOf(model.Name) switch

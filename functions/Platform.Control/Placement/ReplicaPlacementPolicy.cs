@@ -58,7 +58,7 @@ internal static class ReplicaPlacementPolicy
         return hash;
     }
 
-    private static string Explain(NodeView best, ModelManifest model, string? held) => best.ResidencyOf(model.Name) switch
+    private static string Explain(NodeView best, ModelManifest model, string? held) => best.ResidencyOf(model) switch
     {
         ModelResidency.Ready => $"{best.Worker} has '{model.Name}' ready, {best.Heartbeat.InFlight} call(s) in flight.",
         ModelResidency.Loading => $"{best.Worker} is loading '{model.Name}' already.",

@@ -100,7 +100,7 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
     }
 
     /// <summary>A heartbeat of a node.</summary>
-    public void Hear(string worker, int running = 0, string instance = "1", int maxJobs = 1, long capacity = 1 << 20, IReadOnlyDictionary<string, ModelResidency>? models = null, int inFlight = 0) =>
+    public void Hear(string worker, int running = 0, string instance = "1", int maxJobs = 1, long capacity = 1 << 20, IReadOnlyDictionary<string, ModelResidency>? models = null, int inFlight = 0, IReadOnlyDictionary<string, long>? cached = null) =>
         Nodes.Hear(new NodeHeartbeat
         {
             Worker = worker,
@@ -110,7 +110,7 @@ internal sealed class ControlHarness : IWorkerGateway, IModelCatalog, IJobIndex
             DeviceCapacityBytes = capacity,
             DeviceFreeBytes = capacity,
             Models = models ?? new Dictionary<string, ModelResidency>(),
-            CachedBytes = new Dictionary<string, long>(),
+            CachedBytes = cached ?? new Dictionary<string, long>(),
             InFlight = inFlight,
             RunningJobs = running,
             MaxJobs = maxJobs,

@@ -100,6 +100,20 @@ public sealed class PlacementTests
     }
 
     [Fact]
+    public async Task Replica_EveryByteOnTheNvmeOfANode_GoesThereAndSaysSo()
+    {
+        Hear3();
+        await PublishAsync();
+        _control.Hear("worker-1", cached: new Dictionary<string, long> { ["tiny"] = Model.LengthBytes - 1 });
+        _control.Hear("worker-2", cached: new Dictionary<string, long> { ["tiny"] = Model.LengthBytes });
+
+        var answer = await EnsureAsync();
+
+        Assert.Equal("worker-2", answer.Worker);
+        Assert.Contains("worker-2 has every byte of 'tiny' on NVMe", answer.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Replica_WorkerFailedTheCaller_GoesElsewhere()
     {
         Hear3();
