@@ -5,10 +5,10 @@ using Spectre.Console;
 
 namespace Platform.Local.Cli;
 
-/// <summary><c>platform models</c>: publish, list, remove and warm models.</summary>
+/// <summary><c>platform models</c>: publish, list, remove, warm models and put them to sleep.</summary>
 internal static class ModelsVerb
 {
-    public static Command Create() => new("models", "Publish, list, remove and warm models.") { Push(), List(), Remove(), Warm() };
+    public static Command Create() => new("models", "Publish, list, remove, warm models and put them to sleep.") { Push(), List(), Remove(), Warm(), Sleep() };
 
     private static Command Push()
     {
@@ -82,6 +82,22 @@ internal static class ModelsVerb
             using var client = CommonOptions.Connect(command);
             await client.WarmModelAsync(command.GetValue(name)!, cancellationToken);
             Console.WriteLine($"{command.GetValue(name)} is ready.");
+            return ExitCodes.Done;
+        });
+        return verb;
+    }
+
+    private static Command Sleep()
+    {
+        var name = new Argument<string>("model") { Description = "Name of the model" };
+        var level = new Option<string>("--level") { Description = "host: its weights stay in host memory; process: on NVMe alone", DefaultValueFactory = static _ => "host" };
+        level.AcceptOnlyFromAmong("host", "process");
+        var verb = ExampleHelp.Add(new Command("sleep", "Take a model off the devices of all nodes; the next call wakes it.") { name, level }, "platform models sleep demo --level process");
+        verb.SetAction(async (command, cancellationToken) =>
+        {
+            using var client = CommonOptions.Connect(command);
+            await client.SleepModelAsync(command.GetValue(name)!, command.GetValue(level)!, cancellationToken);
+            Console.WriteLine($"{command.GetValue(name)} sleeps.");
             return ExitCodes.Done;
         });
         return verb;

@@ -37,6 +37,8 @@ internal sealed class PlatformClient : IDisposable
 
     public Task WarmModelAsync(string model, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, $"api/models/{Segment(model)}/warm", null, cancellationToken);
 
+    public Task SleepModelAsync(string model, string level, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, $"api/models/{Segment(model)}/sleep?level={Uri.EscapeDataString(level)}", null, cancellationToken);
+
     public Task<JobList> ListJobsAsync(JobListRequest request, CancellationToken cancellationToken)
     {
         (string Name, string? Value)[] filters =

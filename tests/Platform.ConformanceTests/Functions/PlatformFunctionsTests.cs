@@ -216,6 +216,47 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
         Assert.Equal("1", response.Headers.GetValues("Retry-After").Single());
     }
 
+    [Theory]
+    [InlineData("", "host")]
+    [InlineData("?level=process", "process")]
+    public async Task Model_PutToSleep_SleepsOnEveryNodeThatHasItInMemory(string query, string level)
+    {
+        Published();
+        Nodes(("worker-0", "Ready"), ("worker-1", "Nvme"), ("worker-2", "Host"));
+        var asked = new System.Collections.Concurrent.ConcurrentBag<string>();
+        foreach (var worker in (string[])["worker-0", "worker-2"])
+        {
+            Sidecar.On($"invoke/{worker}/method/models/m/sleep", context =>
+            {
+                asked.Add($"{worker} {context.Request.Query["level"]}");
+                context.Response.StatusCode = 204;
+                return Task.CompletedTask;
+            });
+        }
+
+        await StartAsync();
+        using var response = await Client.PostAsync("api/models/m/sleep" + query, null, Cancel);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal([$"worker-0 {level}", $"worker-2 {level}"], asked.Order());
+        Assert.Equal(["worker-0", "worker-2"], (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["nodes"]!.AsArray().Select(node => (string)node!));
+    }
+
+    [Theory]
+    [InlineData("api/models/m/sleep?level=deep", 400, "invalid-request")]
+    [InlineData("api/models/nobody/sleep", 404, "model-not-found")]
+    public async Task Sleep_OfWhatIsNotThere_SaysWhy(string path, int status, string code)
+    {
+        Published();
+        Nodes();
+        Sidecar.On("actors/ModelActor/nobody/method/Get", "null");
+        await StartAsync();
+
+        using var response = await Client.PostAsync(path, null, Cancel);
+
+        Assert.Equal((status, code), ((int)response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["code"]!.ToString()));
+    }
+
     [Fact]
     public async Task Job_Submitted_IsAcknowledgedWithItsPlaceAndRunByTheQueue()
     {
