@@ -42,6 +42,9 @@ public static class ErrorCodes
     /// <summary>429: a bound on waiting calls is reached; Retry-After says when to come back.</summary>
     public const string TooManyRequests = "too-many-requests";
 
+    /// <summary>429: as many calls as a node holds wait for this model, which it is loading; Retry-After says when the model is expected to be ready.</summary>
+    public const string ModelLoading = "model-loading";
+
     /// <summary>500: a fault of ours; the log has the details under the trace id.</summary>
     public const string Internal = "internal";
 

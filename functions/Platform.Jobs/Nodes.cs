@@ -24,6 +24,9 @@ public sealed record NodeHeartbeat
     /// <summary>Models on the node and how near they are.</summary>
     public required IReadOnlyDictionary<string, ModelResidency> Models { get; init; }
 
+    /// <summary>Seconds until models that are on their way are expected to be ready, as far as that is known.</summary>
+    public IReadOnlyDictionary<string, double> ReadyInSeconds { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Bytes per model that the NVMe tier holds.</summary>
     public required IReadOnlyDictionary<string, long> CachedBytes { get; init; }
 

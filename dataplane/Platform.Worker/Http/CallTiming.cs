@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Platform.Jobs;
 using Platform.Worker.Models;
 
@@ -18,7 +19,12 @@ internal static class CallTiming
     /// <param name="timing">What <see cref="Of"/> said.</param>
     /// <param name="tokens">Tokens of the answer.</param>
     /// <param name="afterTheFirst">From the first to the last.</param>
-    public static string WithRate(string timing, int tokens, TimeSpan afterTheFirst) => tokens > 1 && afterTheFirst > TimeSpan.Zero
-        ? string.Create(CultureInfo.InvariantCulture, $"{timing}, tokens;desc=\"{(tokens - 1) / afterTheFirst.TotalSeconds:0.#} per second\"")
-        : timing;
+    public static string WithRate(string timing, int tokens, TimeSpan afterTheFirst) => RateOf(tokens, afterTheFirst) is { } rate ? $"{timing}, {rate}" : timing;
+
+    /// <summary>The rate of a stream, whose headers went out with its first token: a comment among its events (a line that begins with a colon, which readers of events skip); null if there is none to tell.</summary>
+    public static byte[]? CommentOf(int tokens, TimeSpan afterTheFirst) => RateOf(tokens, afterTheFirst) is { } rate ? Encoding.UTF8.GetBytes($": {ServerTiming.Header}: {rate}\n\n") : null;
+
+    private static string? RateOf(int tokens, TimeSpan afterTheFirst) => tokens > 1 && afterTheFirst > TimeSpan.Zero
+        ? string.Create(CultureInfo.InvariantCulture, $"tokens;desc=\"{(tokens - 1) / afterTheFirst.TotalSeconds:0.#} per second\"")
+        : null;
 }

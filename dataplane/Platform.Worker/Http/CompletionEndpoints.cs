@@ -36,8 +36,7 @@ internal sealed class CompletionEndpoints(
     {
         var cancelled = context.RequestAborted;
         var arrived = time.GetTimestamp();
-        using var place = inFlight.TryEnter(options.Value.MaxInFlight)
-            ?? throw new RequestException(ErrorCodes.TooManyRequests, $"{options.Value.MaxInFlight} calls run or wait on {node.Name} already. Try again in a second.");
+        using var place = inFlight.TryEnter(options.Value.MaxInFlight) ?? throw RequestException.TooMany(options.Value.MaxInFlight, node.Name, models.IsLoading(call.Model), models.ReadyIn(call.Model));
         using var lease = await models.AcquireAsync(await manifests.FindAsync(context, call.Model, cancelled), cancelled);
 
         var ready = time.GetTimestamp();
@@ -59,7 +58,7 @@ internal sealed class CompletionEndpoints(
         var answer = new Answer(tokens, any, promptTokens);
         try
         {
-            await (call.Stream ? StreamAsync(context, shape, answer, call.IncludeUsage) : WriteWholeAsync(context, shape, answer, () => CallTiming.WithRate(timing, answer.Count, time.GetElapsedTime(began))));
+            await (call.Stream ? StreamAsync(context, shape, answer, call.IncludeUsage, began) : WriteWholeAsync(context, shape, answer, () => CallTiming.WithRate(timing, answer.Count, time.GetElapsedTime(began))));
             metrics.CallEnded(answer.BrokeOff ? "broken" : "completed", answer.Count);
             HttpLog.Completed(logger, id, call.Model, promptTokens, answer.Count, CompletionShape.NameOf(answer.Finish) ?? "no reason", lease.ObjectStoreBytes, lease.NvmeBytes, timing);
         }
@@ -84,7 +83,7 @@ internal sealed class CompletionEndpoints(
         await context.Response.Body.WriteAsync(shape.Whole(text.ToString(), answer.Finish, answer.Usage, answer.TakeLogprobs()), context.RequestAborted);
     }
 
-    private async Task StreamAsync(HttpContext context, CompletionShape shape, Answer answer, bool includeUsage)
+    private async Task StreamAsync(HttpContext context, CompletionShape shape, Answer answer, bool includeUsage, long began)
     {
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-cache";
@@ -109,6 +108,11 @@ internal sealed class CompletionEndpoints(
             if (includeUsage)
             {
                 await WriteEventAsync(context, shape.UsageChunk(answer.Usage));
+            }
+
+            if (CallTiming.CommentOf(answer.Count, time.GetElapsedTime(began)) is { } comment)
+            {
+                context.Response.BodyWriter.Write(comment);
             }
         }
         catch (Exception fault) when (fault is not OperationCanceledException && context.Response.HasStarted)
@@ -149,11 +153,11 @@ internal sealed class CompletionEndpoints(
     /// <summary>The tokens of one call, one ahead.</summary>
     private sealed class Answer(IAsyncEnumerator<GeneratedToken> tokens, bool any, int promptTokens)
     {
+        private List<TokenLogprobs>? _logprobs = LogprobsOf(tokens, any);
+
         public bool HasToken { get; private set; } = any;
 
         public string Text => tokens.Current.Text;
-
-        private List<TokenLogprobs>? _logprobs = LogprobsOf(tokens, any);
 
         public FinishReason? Finish { get; private set; }
 
@@ -168,13 +172,11 @@ internal sealed class CompletionEndpoints(
             Count++;
             Finish = tokens.Current.Finish ?? Finish;
             HasToken = await tokens.MoveNextAsync();
-        }
-    }
-}
             if (LogprobsOf(tokens, HasToken) is { } logprobs)
             {
                 (_logprobs ??= []).AddRange(logprobs);
             }
+        }
 
         /// <summary>Those of the tokens since the last call, the current one with them; null if none were asked for.</summary>
         public List<TokenLogprobs>? TakeLogprobs()
@@ -185,3 +187,5 @@ internal sealed class CompletionEndpoints(
         }
 
         private static List<TokenLogprobs>? LogprobsOf(IAsyncEnumerator<GeneratedToken> tokens, bool any) => any && tokens.Current.Logprobs is { } logprobs ? [.. logprobs] : null;
+    }
+}

@@ -29,7 +29,7 @@ internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMid
                 HttpLog.Refused(logger, context.Request.Method, context.Request.Path, problem.Status, problem.Code, problem.Detail);
             }
 
-            await WriteAsync(context, problem);
+            await WriteAsync(context, problem, RequestFault.RetryAfterOf(fault));
             return;
         }
 
@@ -40,14 +40,14 @@ internal sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMid
         }
     }
 
-    private static Task WriteAsync(HttpContext context, Problem problem)
+    private static Task WriteAsync(HttpContext context, Problem problem, string retryAfter = "1")
     {
         context.Response.Clear();
         context.Response.StatusCode = problem.Status;
         context.Response.ContentType = Problem.ContentType;
         if (problem.Status is 429 or 503)
         {
-            context.Response.Headers.RetryAfter = "1";
+            context.Response.Headers.RetryAfter = retryAfter;
         }
 
         return context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(problem, JobsJson.Default.Problem), context.RequestAborted).AsTask();

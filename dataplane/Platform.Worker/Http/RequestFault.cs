@@ -1,3 +1,4 @@
+using System.Globalization;
 using Platform.DataPlane;
 using Platform.DataPlane.Weights;
 using Platform.Jobs;
@@ -21,6 +22,9 @@ internal static class RequestFault
         _ => null,
     };
 
+    /// <summary>Seconds after which a refused caller may come back, as the header has it.</summary>
+    public static string RetryAfterOf(Exception fault) => Math.Max(1, (int)Math.Ceiling(((fault as RequestException)?.RetryAfter ?? TimeSpan.Zero).TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+
     /// <summary>The code of a storage error.</summary>
     public static string CodeOf(StorageError error) => error switch
     {
@@ -37,7 +41,7 @@ internal static class RequestFault
         ErrorCodes.InvalidJson or ErrorCodes.InvalidRequest or ErrorCodes.PromptEmpty or ErrorCodes.PromptTooLong or ErrorCodes.ModelInvalid => 400,
         ErrorCodes.ModelNotFound or ErrorCodes.JobNotFound or ErrorCodes.ObjectNotFound or ErrorCodes.BlobNotFound => 404,
         ErrorCodes.BodyTooLarge => 413,
-        ErrorCodes.TooManyRequests => 429,
+        ErrorCodes.TooManyRequests or ErrorCodes.ModelLoading => 429,
         ErrorCodes.Unavailable => 503,
         ErrorCodes.StorageFull => 507,
         _ => 500,
@@ -52,4 +56,16 @@ internal sealed class RequestException(string code, string message, IReadOnlyLis
 
     /// <summary>Every fault, where there may be several.</summary>
     public IReadOnlyList<SpecFault>? Faults => faults;
+
+    /// <summary>When the caller may come back; null for soon.</summary>
+    public TimeSpan? RetryAfter { get; private init; }
+
+    /// <summary>As many calls as may run or wait on a node at once do.</summary>
+    /// <param name="limit">How many that is.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="isLoading">True if the model that was asked for is being loaded, so that most of them wait for just that: another node would have to load it as well.</param>
+    /// <param name="readyIn">When it is expected to be ready, if that is known.</param>
+    public static RequestException TooMany(int limit, string node, bool isLoading, TimeSpan? readyIn) => isLoading
+        ? new(ErrorCodes.ModelLoading, string.Create(CultureInfo.InvariantCulture, $"{limit} calls wait on {node} already, which is loading the model{(readyIn is { } wait ? $": it is expected to be ready in {wait.TotalSeconds:0.#} s. Try again then." : ". Try again in a second.")}")) { RetryAfter = readyIn }
+        : new(ErrorCodes.TooManyRequests, $"{limit} calls run or wait on {node} already. Try again in a second.");
 }

@@ -36,6 +36,9 @@ internal sealed class ExternalModelLoader : IModelLoader
 
     public IReadOnlyList<string> Asleep => [];
 
+    /// <summary>What takes the time is the server's own start, of which nothing is known here.</summary>
+    public TimeSpan? Predict(ModelManifest manifest) => null;
+
     public async Task<LoadedModel> LoadAsync(ModelManifest manifest, DeviceRoom room, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();

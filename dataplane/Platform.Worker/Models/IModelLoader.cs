@@ -13,6 +13,9 @@ internal interface IModelLoader
     /// <summary>Models whose weights are in host memory, from where they are loaded without a byte from NVMe.</summary>
     IReadOnlyList<string> Asleep { get; }
 
+    /// <summary>How long a load would take from where its bytes are now; null before any load has shown it.</summary>
+    TimeSpan? Predict(ModelManifest manifest);
+
     /// <summary>Loads the model; the caller disposes the engine, then the room.</summary>
     /// <param name="manifest">The model.</param>
     /// <param name="room">Its share of <see cref="Arena"/>; the load waits until it is granted.</param>

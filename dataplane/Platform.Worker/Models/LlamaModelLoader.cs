@@ -16,10 +16,12 @@ internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, No
 
     public IReadOnlyList<string> Asleep => images.Models;
 
+    public TimeSpan? Predict(ModelManifest manifest) => stager.Estimate(FilesOf(manifest)).Duration;
+
     public async Task<LoadedModel> LoadAsync(ModelManifest manifest, DeviceRoom room, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var files = new ModelFiles(manifest.Name, storage, [.. manifest.Files.Select(file => new ModelFileSource(file.Name, ObjectKeys.ModelFile(manifest.Name, file.Name), file.LengthBytes, file.ETag))]);
+        var files = FilesOf(manifest);
         if (stager.Estimate(files) is { Duration: { } expected } estimate)
         {
             ModelLog.Expected(logger, manifest.Name, estimate.ObjectStoreBytes, estimate.NvmeBytes, estimate.MemoryBytes, expected.TotalMilliseconds);
@@ -58,6 +60,9 @@ internal sealed class LlamaModelLoader(ModelStager stager, HostImages images, No
             throw;
         }
     }
+
+    private ModelFiles FilesOf(ModelManifest manifest) =>
+        new(manifest.Name, storage, [.. manifest.Files.Select(file => new ModelFileSource(file.Name, ObjectKeys.ModelFile(manifest.Name, file.Name), file.LengthBytes, file.ETag))]);
 
     public void DropImage(string model) => images.Drop(model);
 

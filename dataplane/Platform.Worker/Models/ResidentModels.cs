@@ -34,6 +34,33 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         }
     }
 
+    /// <summary>True while a model is on its way into memory.</summary>
+    public bool IsLoading(string model)
+    {
+        lock (_lock)
+        {
+            return _models.TryGetValue(model, out var known) && !known.Load.IsCompleted;
+        }
+    }
+
+    /// <summary>When a model that is being loaded is expected to be ready; null if it is not being loaded, or nothing is known of that. Zero if it is late.</summary>
+    public TimeSpan? ReadyIn(string model)
+    {
+        lock (_lock)
+        {
+            return _models.TryGetValue(model, out var known) ? ReadyIn(known) : null;
+        }
+    }
+
+    /// <summary>The same of all models of which it is known, in seconds.</summary>
+    public IReadOnlyDictionary<string, double> ReadyInSeconds()
+    {
+        lock (_lock)
+        {
+            return _models.Where(model => ReadyIn(model.Value) is not null).ToDictionary(static model => model.Key, model => ReadyIn(model.Value)!.Value.TotalSeconds);
+        }
+    }
+
     /// <summary>Tokens made by all models that are in memory.</summary>
     public long TokensMade()
     {
@@ -180,6 +207,8 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
 
             var model = new Resident(manifest) { Holders = 1 };
             model.Room = Reserve(model);
+            model.Expected = loader.Predict(manifest);
+            model.LoadingSince = time.GetTimestamp();
             _models[manifest.Name] = model;
             model.Load = Task.Run(() => LoadAsync(model));
             changes.Tell();
@@ -283,6 +312,8 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         }
     }
 
+    private TimeSpan? ReadyIn(Resident model) => !model.Load.IsCompleted && model.Expected is { } expected ? Elapsed(time.GetTimestamp(), model.LoadingSince + (long)(expected.TotalSeconds * time.TimestampFrequency)) : null;
+
     private TimeSpan Elapsed(long from, long to) => to > from ? time.GetElapsedTime(from, to) : TimeSpan.Zero;
 
     private sealed class Resident(ModelManifest manifest)
@@ -292,6 +323,11 @@ internal sealed class ResidentModels(IModelLoader loader, WorkerNode node, NodeC
         public long Bytes { get; } = manifest.LengthBytes;
 
         public Task<LoadedModel> Load { get; set; } = null!;
+
+        /// <summary>How long the load was expected to take, when it began.</summary>
+        public TimeSpan? Expected { get; set; }
+
+        public long LoadingSince { get; set; }
 
         public int Holders { get; set; }
 

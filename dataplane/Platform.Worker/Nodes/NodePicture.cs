@@ -36,6 +36,7 @@ internal sealed class NodePicture(WorkerNode node, NodeDevices devices, Resident
             DeviceCapacityBytes = models.CapacityBytes,
             DeviceFreeBytes = free.DeviceMemoryBytes,
             Models = models.Residency(),
+            ReadyInSeconds = models.ReadyInSeconds(),
             CachedBytes = cached,
             InFlight = calls.Count,
             RunningJobs = jobs.Count,

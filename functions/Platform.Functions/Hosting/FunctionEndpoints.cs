@@ -115,7 +115,7 @@ internal sealed class FunctionEndpoints(IReadOnlyList<FunctionDescriptor> functi
     {
         if (exception is ProblemException known)
         {
-            return new ProblemResult(known.Problem, known.RetryAfter);
+            return new ProblemResult(known.Problem, known.RetryAfter, known.Timing);
         }
 
         foreach (var mapper in problems)

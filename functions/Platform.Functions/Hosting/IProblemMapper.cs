@@ -16,10 +16,13 @@ internal sealed class ProblemException(Problem problem, TimeSpan? retryAfter = n
 
     /// <summary>When the caller may try again, for 429 and 503.</summary>
     public TimeSpan? RetryAfter { get; } = retryAfter;
+
+    /// <summary>Value of the header <c>Server-Timing</c>; null for none.</summary>
+    public string? Timing { get; set; }
 }
 
 /// <summary>A problem as a function's result.</summary>
-internal sealed class ProblemResult(Problem problem, TimeSpan? retryAfter = null) : IResult
+internal sealed class ProblemResult(Problem problem, TimeSpan? retryAfter = null, string? timing = null) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
     {
@@ -28,6 +31,11 @@ internal sealed class ProblemResult(Problem problem, TimeSpan? retryAfter = null
         if (retryAfter is { } wait)
         {
             response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+
+        if (timing is not null)
+        {
+            response.Headers[ServerTiming.Header] = timing;
         }
 
         await response.WriteAsJsonAsync(problem, JobsJson.Default.Problem, Problem.ContentType, httpContext.RequestAborted);

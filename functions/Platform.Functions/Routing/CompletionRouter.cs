@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -37,11 +38,19 @@ internal sealed class CompletionRouter(
         {
             return await TryWorkersAsync(request, arrived, either.Token);
         }
+        catch (ProblemException refused)
+        {
+            refused.Timing = TimingOf(arrived);
+            throw;
+        }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new ProblemException(Problem.Of(503, ErrorCodes.Unavailable, $"Model '{request.Model}' gave no token within {options.Value.HoldLimit.TotalSeconds:0} s. Warm it first: POST /api/models/{request.Model}/warm."), ComeBack);
+            throw new ProblemException(Problem.Of(503, ErrorCodes.Unavailable, $"Model '{request.Model}' gave no token within {options.Value.HoldLimit.TotalSeconds:0} s. Warm it first: POST /api/models/{request.Model}/warm."), ComeBack) { Timing = TimingOf(arrived) };
         }
     }
+
+    /// <summary>Where the time of a call went that no worker answered.</summary>
+    private string TimingOf(long arrived) => ServerTiming.Format([new(ServerTiming.Queued, time.GetElapsedTime(arrived))]);
 
     private async Task<RoutedResponse> TryWorkersAsync(CompletionRequest request, long arrived, CancellationToken cancellationToken)
     {
@@ -59,7 +68,7 @@ internal sealed class CompletionRouter(
                 if (worker is null)
                 {
                     hot = false;
-                    place ??= held.TryEnter() ?? throw TooMany();
+                    place ??= held.TryEnter() ?? throw TooMany(request.Model, await table.GetAsync(cancellationToken));
                     (worker, manifest) = await PlaceAsync(request.Model, avoid, arrived, cancellationToken);
                 }
 
@@ -184,22 +193,26 @@ internal sealed class CompletionRouter(
     /// <summary>Why another worker, or the cold path, should take the call; null if the answer is for the client.</summary>
     private static async Task<string?> RefusesAsync(HttpResponseMessage response, bool hot, CancellationToken cancellationToken)
     {
-        if (response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests)
-        {
-            return $"it declined with {(int)response.StatusCode}";
-        }
-
-        if (response.StatusCode != HttpStatusCode.NotFound || !hot)
+        var isFull = response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests;
+        if (!isFull && (response.StatusCode != HttpStatusCode.NotFound || !hot))
         {
             return null;
         }
 
         await response.Content.LoadIntoBufferAsync(cancellationToken);
         var body = await response.Content.ReadAsStringAsync(cancellationToken);
-        return body.Contains(ErrorCodes.ModelNotFound, StringComparison.Ordinal) ? "it no longer has the model" : null;
+        return isFull
+            ? body.Contains($"\"{ErrorCodes.ModelLoading}\"", StringComparison.Ordinal) ? null : $"it declined with {(int)response.StatusCode}"
+            : body.Contains(ErrorCodes.ModelNotFound, StringComparison.Ordinal) ? "it no longer has the model" : null;
     }
 
-    private ProblemException TooMany() => new(
-        Problem.Of(429, ErrorCodes.TooManyRequests, $"{options.Value.MaxHeldCalls} calls are held for models that are being loaded, the limit (Router:MaxHeldCalls). Come back in a second."),
-        ComeBack);
+    /// <summary>Says when to come back: when the model is expected to be ready, if a node is loading it and knows.</summary>
+    private ProblemException TooMany(string model, NodeTable nodes)
+    {
+        var known = nodes.Nodes.Where(node => node.Alive && node.Heartbeat.ReadyInSeconds.ContainsKey(model)).Select(node => node.Heartbeat.ReadyInSeconds[model]).ToList();
+        var wait = known.Count > 0 && TimeSpan.FromSeconds(known.Min()) is var ready && ready > ComeBack ? ready : ComeBack;
+        return new ProblemException(
+            Problem.Of(429, ErrorCodes.TooManyRequests, string.Create(CultureInfo.InvariantCulture, $"{options.Value.MaxHeldCalls} calls are held for models that are being loaded, the limit (Router:MaxHeldCalls). Come back in {wait.TotalSeconds:0.#} s.")),
+            wait);
+    }
 }

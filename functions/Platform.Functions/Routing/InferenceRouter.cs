@@ -36,7 +36,7 @@ internal sealed class InferenceRouter(CompletionRouter router, IEnumerable<IProb
         }
         catch (ProblemException fault)
         {
-            return new InferenceErrorResult(fault.Problem, fault.RetryAfter);
+            return new InferenceErrorResult(fault.Problem, fault.RetryAfter, fault.Timing);
         }
         catch (Exception fault) when (problems.Select(mapper => mapper.Map(fault)).FirstOrDefault(problem => problem is not null) is { } problem)
         {
@@ -60,7 +60,7 @@ internal sealed class InferenceRouter(CompletionRouter router, IEnumerable<IProb
 }
 
 /// <summary>An error as the Open Inference Protocol v2 has it.</summary>
-internal sealed class InferenceErrorResult(Problem problem, TimeSpan? retryAfter) : IResult
+internal sealed class InferenceErrorResult(Problem problem, TimeSpan? retryAfter, string? timing = null) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
     {
@@ -69,6 +69,11 @@ internal sealed class InferenceErrorResult(Problem problem, TimeSpan? retryAfter
         if (retryAfter is { } wait)
         {
             response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+
+        if (timing is not null)
+        {
+            response.Headers[ServerTiming.Header] = timing;
         }
 
         response.ContentType = "application/json";

@@ -45,7 +45,7 @@ public abstract class PlatformFunctionsApp : IAsyncLifetime
     private protected void Replica(string worker) => Sidecar.On("actors/ModelActor/m/method/EnsureReplica", ReplicaJson(worker));
 
     private protected void Nodes(params (string Worker, string Residency)[] nodes) => Sidecar.On("invoke/control/method/nodes", $$"""
-        {"nodes":[{{string.Join(',', nodes.Select(node => $$$"""{"heartbeat":{"worker":"{{{node.Worker}}}","instanceId":"i","processId":1,"device":"d","deviceCapacityBytes":1,"deviceFreeBytes":1,"models":{"m":"{{{node.Residency}}}"},"cachedBytes":{},"inFlight":0,"runningJobs":0,"maxJobs":1},"seenAt":"2026-01-01T00:00:00Z","alive":true}"""))}}]}
+        {"nodes":[{{string.Join(',', nodes.Select(node => $$$"""{"heartbeat":{"worker":"{{{node.Worker}}}","instanceId":"i","processId":1,"device":"d","deviceCapacityBytes":1,"deviceFreeBytes":1,"models":{"m":"{{{node.Residency}}}"},"readyInSeconds":{{{(node.Residency == "Loading" ? """{"m":12.2}""" : "{}")}}},"cachedBytes":{},"inFlight":0,"runningJobs":0,"maxJobs":1},"seenAt":"2026-01-01T00:00:00Z","alive":true}"""))}}]}
         """);
 
     private protected async Task StartAsync(params (string Name, string Value)[] settings)

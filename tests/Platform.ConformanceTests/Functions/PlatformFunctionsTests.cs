@@ -214,6 +214,41 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
 
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.Equal("1", response.Headers.GetValues("Retry-After").Single());
+        Assert.Equal(["queued"], ServerTiming.Parse(response.Headers.GetValues(ServerTiming.Header).Single()).Keys);
+    }
+
+    [Theory]
+    [InlineData("v1/completions", """{"model":"m","prompt":"a"}""")]
+    [InlineData("v2/models/m/generate", """{"text_input":"a"}""")]
+    public async Task Completion_BeyondTheHeldCallsOfAModelThatIsBeingLoaded_IsToldWhenItIsExpectedToBeReady(string path, string body)
+    {
+        Nodes(("worker-0", "Loading"), ("worker-1", "Absent"));
+        await StartAsync(("Router__MaxHeldCalls", "0"));
+
+        using var response = await Client.PostAsync(path, Json(body), Cancel);
+
+        Assert.Equal((HttpStatusCode.TooManyRequests, "13"), (response.StatusCode, response.Headers.GetValues("Retry-After").Single()));
+        Assert.Equal(["queued"], ServerTiming.Parse(response.Headers.GetValues(ServerTiming.Header).Single()).Keys);
+    }
+
+    [Fact]
+    public async Task Completion_OfAModelThatIsBeingLoaded_WithAsManyWaitingAsMay_IsRefusedAndNoOtherNodeLoadsItToo()
+    {
+        Nodes(("worker-0", "Absent"), ("worker-1", "Absent"));
+        Replica("worker-0");
+        Sidecar.On(CompletionAt("worker-0"), context =>
+        {
+            context.Response.Headers.RetryAfter = "7";
+            return FakeSidecar.WriteAsync(context, """{"code":"model-loading","status":429}""", 429);
+        });
+        await StartAsync();
+
+        using var response = await CompleteAsync("""{"model":"m","prompt":"a"}""");
+
+        Assert.Equal((HttpStatusCode.TooManyRequests, "7"), (response.StatusCode, response.Headers.GetValues("Retry-After").Single()));
+        Assert.Single(Sidecar.Calls, call => call == CompletionAt("worker-0"));
+        Assert.Single(Sidecar.Calls, call => call.EndsWith("EnsureReplica", StringComparison.Ordinal));
+        Assert.Equal(["queued", "placed"], ServerTiming.Parse(response.Headers.GetValues(ServerTiming.Header).Single()).Keys);
     }
 
     [Theory]

@@ -90,6 +90,20 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
     }
 
     [Fact]
+    public async Task Stream_SaysAtItsEndHowFastTheTokensCame()
+    {
+        _loader.Configure = engine => engine.BeforeToken = (_, i) =>
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(i == 0 ? 30 : 100));
+            return Task.CompletedTask;
+        };
+
+        using var response = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a","max_tokens":5,"stream":true}""");
+
+        Assert.EndsWith("\n\n: Server-Timing: tokens;desc=\"10 per second\"\n\ndata: [DONE]\n\n", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Completion_SecondCall_WaitedForNoBytes()
     {
         using var cold = await PostAsync("v1/completions", """{"model":"tiny","prompt":"a"}""");
@@ -143,20 +157,6 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         Assert.Equal("chat.completion.chunk", JsonDocument.Parse(events[0]).RootElement.GetProperty("object").GetString());
     }
 
-    [Theory]
-    [InlineData("{", 400, ErrorCodes.InvalidJson)]
-    [InlineData("null", 400, ErrorCodes.InvalidJson)]
-    [InlineData("""{"model":"tiny","prompt":5}""", 400, ErrorCodes.InvalidRequest)]
-    [InlineData("""{"model":"Not A Name","prompt":"a"}""", 400, ErrorCodes.InvalidRequest)]
-    [InlineData("""{"model":"tiny","prompt":"a","n":2}""", 400, ErrorCodes.InvalidRequest)]
-    [InlineData("""{"model":"tiny","prompt":"a","temperature":3}""", 400, ErrorCodes.InvalidRequest)]
-    [InlineData("""{"model":"tiny","prompt":""}""", 400, ErrorCodes.PromptEmpty)]
-    [InlineData("""{"model":"tiny","prompt":"a","max_tokens":20}""", 400, ErrorCodes.PromptTooLong)]
-    [InlineData("""{"model":"tiny","prompt":"a","max_tokens":20,"stream":true}""", 400, ErrorCodes.PromptTooLong)]
-    [InlineData("""{"model":"huge","prompt":"a"}""", 507, ErrorCodes.StorageFull)]
-    [InlineData("""{"model":"none","prompt":"a"}""", 404, ErrorCodes.ModelNotFound)]
-    public async Task Completion_BadRequest_IsAProblemWithACode(string request, int status, string code)
-    {
     [Fact]
     public async Task Completion_WithLogprobs_HasOneEntryPerToken()
     {
@@ -201,6 +201,21 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         Assert.Equal("""{"token":" 1","logprob":-0.25,"bytes":[32,49],"top_logprobs":[{"token":" 1","logprob":-0.25,"bytes":[32,49]}]}""", content[1].GetRawText());
     }
 
+    [Theory]
+    [InlineData("{", 400, ErrorCodes.InvalidJson)]
+    [InlineData("null", 400, ErrorCodes.InvalidJson)]
+    [InlineData("""{"model":"tiny","prompt":5}""", 400, ErrorCodes.InvalidRequest)]
+    [InlineData("""{"model":"Not A Name","prompt":"a"}""", 400, ErrorCodes.InvalidRequest)]
+    [InlineData("""{"model":"tiny","prompt":"a","n":2}""", 400, ErrorCodes.InvalidRequest)]
+    [InlineData("""{"model":"tiny","prompt":"a","temperature":3}""", 400, ErrorCodes.InvalidRequest)]
+    [InlineData("""{"model":"tiny","prompt":"a","logprobs":21}""", 400, ErrorCodes.InvalidRequest)]
+    [InlineData("""{"model":"tiny","prompt":""}""", 400, ErrorCodes.PromptEmpty)]
+    [InlineData("""{"model":"tiny","prompt":"a","max_tokens":20}""", 400, ErrorCodes.PromptTooLong)]
+    [InlineData("""{"model":"tiny","prompt":"a","max_tokens":20,"stream":true}""", 400, ErrorCodes.PromptTooLong)]
+    [InlineData("""{"model":"huge","prompt":"a"}""", 507, ErrorCodes.StorageFull)]
+    [InlineData("""{"model":"none","prompt":"a"}""", 404, ErrorCodes.ModelNotFound)]
+    public async Task Completion_BadRequest_IsAProblemWithACode(string request, int status, string code)
+    {
         using var response = await PostAsync("v1/completions", request);
         var body = await JsonAsync(response);
 
@@ -208,7 +223,6 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         Assert.Equal(code, body.GetProperty("error").GetProperty("code").GetString());
         Assert.NotEmpty(body.GetProperty("detail").GetString()!);
     }
-    [InlineData("""{"model":"tiny","prompt":"a","logprobs":21}""", 400, ErrorCodes.InvalidRequest)]
 
     [Fact]
     public async Task Chat_ManyFaults_AreNamedAtOnce()
@@ -249,6 +263,31 @@ public sealed class CompletionTests : IAsyncLifetime, IModelManifests
         Assert.Equal("1", Header(refused, "Retry-After"));
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
         Array.ForEach(answers, answer => answer.Dispose());
+    }
+
+    [Theory]
+    [InlineData(42, "32")]
+    [InlineData(5, "1")]
+    [InlineData(null, "1")]
+    public async Task Completion_MoreThanTheLimitOfAModelThatIsBeingLoaded_AreToldWhenItIsExpectedToBeReady(int? seconds, string retryAfter)
+    {
+        var gate = new TaskCompletionSource();
+        _loader.Gate = gate.Task;
+        _loader.Expected = seconds is { } expected ? TimeSpan.FromSeconds(expected) : null;
+        var held = new[] { PostAsync("v1/completions", """{"model":"tiny","prompt":"a"}"""), PostAsync("v1/completions", """{"model":"tiny","prompt":"b"}""") };
+        var models = _app!.Services.GetRequiredService<ResidentModels>();
+        while (!models.IsLoading("tiny") || _app.Services.GetRequiredService<InFlightCalls>().Count < 2)
+        {
+            await Task.Yield();
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(10));
+        using var refused = await PostAsync("v1/completions", """{"model":"tiny","prompt":"c"}""");
+        gate.SetResult();
+        Array.ForEach(await Task.WhenAll(held), answer => answer.Dispose());
+
+        Assert.Equal((HttpStatusCode.TooManyRequests, retryAfter), (refused.StatusCode, Header(refused, "Retry-After")));
+        Assert.Equal(ErrorCodes.ModelLoading, (await JsonAsync(refused)).GetProperty("code").GetString());
     }
 
     [Fact]

@@ -24,6 +24,11 @@ internal sealed class FakeLoader(FakeTimeProvider time) : IModelLoader
     /// <summary>A load waits for it.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
+    /// <summary>What it predicts of any load.</summary>
+    public TimeSpan? Expected { get; set; }
+
+    public TimeSpan? Predict(ModelManifest manifest) => Expected;
+
     public Action<FakeEngine> Configure { get; set; } = _ => { };
 
     public async Task<LoadedModel> LoadAsync(ModelManifest manifest, DeviceRoom room, CancellationToken cancellationToken)

@@ -73,6 +73,35 @@ public sealed class InferenceProtocolTests : IAsyncLifetime, IModelManifests
         Assert.Equal(("400", "7", "worker-0"), (Header(response, Routes.ObjectStoreBytesHeader), Header(response, Routes.NvmeBytesHeader), Header(response, Routes.WorkerHeader)));
     }
 
+    [Theory]
+    [InlineData("infer", """{"parameters":{"max_tokens":4},"inputs":[{"name":"text_input","shape":[1],"datatype":"BYTES","data":["a"]}]}""")]
+    [InlineData("generate", """{"text_input":"a","parameters":{"max_tokens":4}}""")]
+    public async Task Call_SaysHowFastTheTokensCame(string verb, string request)
+    {
+        _loader.Configure = Slow;
+
+        using var response = await PostAsync($"v2/models/tiny/{verb}", request);
+
+        Assert.Contains("firstToken;dur=100,", Header(response, ServerTiming.Header), StringComparison.Ordinal);
+        Assert.EndsWith(", tokens;desc=\"10 per second\"", Header(response, ServerTiming.Header), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task GenerateStream_SaysAtItsEndHowFastTheTokensCame()
+    {
+        _loader.Configure = Slow;
+
+        using var response = await PostAsync("v2/models/tiny/generate_stream", """{"text_input":"a","parameters":{"max_tokens":4}}""");
+
+        Assert.EndsWith("\n\n: Server-Timing: tokens;desc=\"10 per second\"\n\n", await response.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+    }
+
+    private void Slow(FakeEngine engine) => engine.BeforeToken = (_, _) =>
+    {
+        _time.Advance(TimeSpan.FromMilliseconds(100));
+        return Task.CompletedTask;
+    };
+
     [Fact]
     public async Task Infer_WithNamedOutputs_AnswersThoseAlone()
     {

@@ -40,6 +40,38 @@ public sealed class ResidentModelsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ReadyIn_OfAModelThatIsBeingLoaded_CountsDownWhatWasPredicted()
+    {
+        var gate = new TaskCompletionSource();
+        (_loader.Gate, _loader.Expected) = (gate.Task, TimeSpan.FromSeconds(40));
+        Assert.Null(_models.ReadyIn("a"));
+        var call = AcquireAsync("a", 400);
+
+        _time.Advance(TimeSpan.FromSeconds(15));
+        Assert.Equal((true, TimeSpan.FromSeconds(25)), (_models.IsLoading("a"), _models.ReadyIn("a")));
+        Assert.Equal([new("a", 25)], _models.ReadyInSeconds());
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(TimeSpan.Zero, _models.ReadyIn("a"));
+
+        gate.SetResult();
+        using var lease = await call;
+        Assert.Equal((false, null), (_models.IsLoading("a"), _models.ReadyIn("a")));
+        Assert.Empty(_models.ReadyInSeconds());
+    }
+
+    [Fact]
+    public async Task ReadyIn_NothingPredicted_IsNotKnown()
+    {
+        var gate = new TaskCompletionSource();
+        _loader.Gate = gate.Task;
+        var call = AcquireAsync("a", 400);
+
+        Assert.Equal((true, null), (_models.IsLoading("a"), _models.ReadyIn("a")));
+        gate.SetResult();
+        (await call).Dispose();
+    }
+
+    [Fact]
     public async Task Acquire_ReadyModel_WaitedForNothing()
     {
         (await AcquireAsync("a", 400)).Dispose();

@@ -54,7 +54,7 @@ internal sealed class InferenceEndpoints(
             context.Response.ContentType = "application/json";
             if (problem.Status is 429 or 503)
             {
-                context.Response.Headers.RetryAfter = "1";
+                context.Response.Headers.RetryAfter = RequestFault.RetryAfterOf(fault);
             }
 
             await context.Response.Body.WriteAsync(InferenceError.Of(problem).ToUtf8(), context.RequestAborted);
@@ -64,15 +64,14 @@ internal sealed class InferenceEndpoints(
     private async Task InferAsync(HttpContext context, string model)
     {
         var call = InferenceCall.Parse(await ReadAsync(context), JsonBytes(context.Request));
-        using var place = Enter();
+        using var place = Enter(model);
         using var lease = await AcquireAsync(context, model);
         var ready = time.GetTimestamp();
-        var firstToken = new TaskCompletionSource<TimeSpan>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var began = 0L;
         using var together = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        var runs = call.Prompts.Select(prompt => CompleteAsync(lease.Engine, call.Request with { Prompt = prompt }, () => firstToken.TrySetResult(time.GetElapsedTime(ready)), together)).ToArray();
+        var runs = call.Prompts.Select(prompt => CompleteAsync(lease.Engine, call.Request with { Prompt = prompt }, () => Interlocked.CompareExchange(ref began, time.GetTimestamp(), 0), together)).ToArray();
         var results = await Task.WhenAll(runs);
-        firstToken.TrySetResult(time.GetElapsedTime(ready));
-        SetHeaders(context, lease, await firstToken.Task);
+        SetHeaders(context, lease, ready, began, results.Sum(result => result.Tokens));
         var (body, jsonBytes) = InferenceAnswer.Write(model, call, results);
         context.Response.ContentType = jsonBytes is null ? "application/json" : "application/octet-stream";
         if (jsonBytes is { } length)
@@ -113,13 +112,13 @@ internal sealed class InferenceEndpoints(
     private async Task GenerateAsync(HttpContext context, string model)
     {
         var call = GenerateCall.Parse(await ReadAsync(context));
-        using var place = Enter();
+        using var place = Enter(model);
         using var lease = await AcquireAsync(context, model);
         var ready = time.GetTimestamp();
-        var first = TimeSpan.Zero;
+        var began = 0L;
         using var together = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        var result = await CompleteAsync(lease.Engine, call.Request, () => first = first == TimeSpan.Zero ? time.GetElapsedTime(ready) : first, together);
-        SetHeaders(context, lease, first);
+        var result = await CompleteAsync(lease.Engine, call.Request, () => began = began == 0 ? time.GetTimestamp() : began, together);
+        SetHeaders(context, lease, ready, began, result.Tokens);
         context.Response.ContentType = "application/json";
         await context.Response.Body.WriteAsync(InferenceAnswer.WriteText(model, call.Id, result.Text, result.FinishReason), context.RequestAborted);
         metrics.CallEnded("completed", result.Tokens);
@@ -128,9 +127,10 @@ internal sealed class InferenceEndpoints(
     private async Task StreamAsync(HttpContext context, string model)
     {
         var call = GenerateCall.Parse(await ReadAsync(context));
-        using var place = Enter();
+        using var place = Enter(model);
         using var lease = await AcquireAsync(context, model);
         var ready = time.GetTimestamp();
+        var began = ready;
         var tokens = 0;
         try
         {
@@ -138,7 +138,8 @@ internal sealed class InferenceEndpoints(
             {
                 if (tokens++ == 0)
                 {
-                    SetHeaders(context, lease, time.GetElapsedTime(ready));
+                    began = time.GetTimestamp();
+                    SetHeaders(context, lease, ready, began);
                     context.Response.ContentType = "text/event-stream";
                     context.Response.Headers.CacheControl = "no-cache";
                 }
@@ -147,6 +148,11 @@ internal sealed class InferenceEndpoints(
                 {
                     await WriteEventAsync(context, InferenceAnswer.WriteText(model, call.Id, token.Text, CompletionShape.NameOf(token.Finish)));
                 }
+            }
+
+            if (CallTiming.CommentOf(tokens, time.GetElapsedTime(began)) is { } comment)
+            {
+                await context.Response.Body.WriteAsync(comment, context.RequestAborted);
             }
 
             metrics.CallEnded("completed", tokens);
@@ -170,18 +176,23 @@ internal sealed class InferenceEndpoints(
         await writer.FlushAsync(context.RequestAborted);
     }
 
-    private IDisposable Enter() => inFlight.TryEnter(options.Value.MaxInFlight)
-        ?? throw new RequestException(ErrorCodes.TooManyRequests, $"{options.Value.MaxInFlight} calls run or wait on {node.Name} already. Try again in a second.");
+    private IDisposable Enter(string model) => inFlight.TryEnter(options.Value.MaxInFlight) ?? throw RequestException.TooMany(options.Value.MaxInFlight, node.Name, models.IsLoading(model), models.ReadyIn(model));
 
     private async Task<ModelLease> AcquireAsync(HttpContext context, string model) => Names.IsModel(model)
         ? await models.AcquireAsync(await manifests.FindAsync(context, model, context.RequestAborted), context.RequestAborted)
         : throw new RequestException(ErrorCodes.ModelNotFound, $"'{model}' is not a model name; expected {Names.ModelRule}.");
 
-    private void SetHeaders(HttpContext context, ModelLease lease, TimeSpan firstToken)
+    /// <param name="context">The call.</param>
+    /// <param name="lease">Its model.</param>
+    /// <param name="ready">When the model was.</param>
+    /// <param name="began">When its first token was there; 0 if it made none.</param>
+    /// <param name="tokens">All that it made, if that is known by now.</param>
+    private void SetHeaders(HttpContext context, ModelLease lease, long ready, long began, int tokens = 0)
     {
+        var firstToken = time.GetElapsedTime(ready, began == 0 ? time.GetTimestamp() : began);
         metrics.FirstToken(lease.Staged + lease.Loading + firstToken, lease.Staged + lease.Loading > TimeSpan.Zero);
         var headers = context.Response.Headers;
-        headers[ServerTiming.Header] = CallTiming.Of(lease, firstToken);
+        headers[ServerTiming.Header] = CallTiming.WithRate(CallTiming.Of(lease, firstToken), tokens, began == 0 ? TimeSpan.Zero : time.GetElapsedTime(began));
         headers[Routes.ObjectStoreBytesHeader] = lease.ObjectStoreBytes.ToString(CultureInfo.InvariantCulture);
         headers[Routes.NvmeBytesHeader] = lease.NvmeBytes.ToString(CultureInfo.InvariantCulture);
         headers[Routes.WorkerHeader] = node.Name;
