@@ -6,7 +6,7 @@ namespace Platform.DataPlane.DeviceMemory;
 /// <remarks>A thread of its own, because drivers wait inside their calls; continuations run elsewhere. It starts with the first copy: a load that is read straight into device memory makes none.</remarks>
 internal sealed class CopyQueue(string name) : IDisposable
 {
-    private readonly BlockingCollection<(Action Work, TaskCompletionSource Done)> _items = [];
+    private readonly BlockingCollection<Copy> _items = [];
     private readonly Lock _start = new();
     private Thread? _thread;
     private bool _disposed;
@@ -26,7 +26,7 @@ internal sealed class CopyQueue(string name) : IDisposable
             }
         }
 
-        _items.Add((work, done));
+        _items.Add(new Copy(work, done));
         return done.Task;
     }
 
@@ -50,17 +50,19 @@ internal sealed class CopyQueue(string name) : IDisposable
 
     private void Run()
     {
-        foreach (var (work, done) in _items.GetConsumingEnumerable())
+        foreach (var copy in _items.GetConsumingEnumerable())
         {
             try
             {
-                work();
-                done.SetResult();
+                copy.Work();
+                copy.Done.SetResult();
             }
             catch (Exception error)
             {
-                done.SetException(error);
+                copy.Done.SetException(error);
             }
         }
     }
+
+    private sealed record Copy(Action Work, TaskCompletionSource Done);
 }

@@ -150,17 +150,15 @@ internal static class SafetensorsHeaderReader
 
     private static long LengthOf(string file, string name, TensorType type, long[] shape)
     {
-        var length = (Int128)type.WidthBytes();
+        var length = (long)type.WidthBytes();
         foreach (var extent in shape)
         {
-            length *= extent;
-            if (length > long.MaxValue)
-            {
-                throw Fault(file, name, $"has the shape {TextOf(shape)}, more bytes than any file can have");
-            }
+            length = extent == 0 || length <= long.MaxValue / extent
+                ? length * extent
+                : throw Fault(file, name, $"has the shape {TextOf(shape)}, more bytes than any file can have");
         }
 
-        return (long)length;
+        return length;
     }
 
     /// <summary>For messages: a damaged header may give a tensor millions of extents.</summary>

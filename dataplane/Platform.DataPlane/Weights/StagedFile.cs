@@ -59,17 +59,11 @@ internal sealed class StagedFile : IDisposable
     /// <summary>Content bytes of a chunk.</summary>
     public int LengthOf(int chunk) => (int)Math.Min(ChunkBytes, Source.LengthBytes - OffsetOf(chunk));
 
-    /// <summary>Chunks that hold a part of some bytes.</summary>
-    public IEnumerable<int> ChunksOf(long offset, long length)
-    {
-        if (length > 0)
-        {
-            for (var chunk = (int)(offset / ChunkBytes); chunk <= (int)((offset + length - 1) / ChunkBytes); chunk++)
-            {
-                yield return chunk;
-            }
-        }
-    }
+    /// <summary>The chunk with a byte.</summary>
+    public int ChunkOf(long offset) => (int)(offset / ChunkBytes);
+
+    /// <summary>The chunk behind the last one that holds a part of some bytes; that of the first of them if there are none.</summary>
+    public int EndChunkOf(long offset, long length) => length == 0 ? ChunkOf(offset) : ChunkOf(offset + length - 1) + 1;
 
     /// <summary>Brings a chunk to where the file goes. Once per chunk; doing it again does nothing.</summary>
     /// <returns>Bytes that landed by this call.</returns>
@@ -155,14 +149,13 @@ internal sealed class StagedFile : IDisposable
     }
 
     /// <summary>Brings the beginning of the file up to the end of its header into host memory, and reads that.</summary>
-    /// <returns>The header, and how many chunks of the image landed for it.</returns>
-    public async Task<(SafetensorsHeader Header, int Chunks)> ReadHeaderAsync(CancellationToken cancellationToken)
+    public async Task<OpenedFile> ReadHeaderAsync(CancellationToken cancellationToken)
     {
         var first = await ReadBeginningAsync(Math.Min(1, ChunkCount), cancellationToken);
         var length = SafetensorsHeader.PrefixLengthBytes + (long)SafetensorsHeader.ReadHeaderLength(Source.Name, first.Span[..Math.Min(first.Length, SafetensorsHeader.PrefixLengthBytes)], Source.LengthBytes);
         var chunks = Math.Max(Math.Min(1, ChunkCount), (int)((length + ChunkBytes - 1) / ChunkBytes));
         var beginning = first.Length >= length ? first : await ReadBeginningAsync(chunks, cancellationToken);
-        return (SafetensorsHeader.Parse(Source.Name, beginning.Span[..(int)length], Source.LengthBytes), _image is null || _imageIsWhole ? 0 : chunks);
+        return new OpenedFile(this, SafetensorsHeader.Parse(Source.Name, beginning.Span[..(int)length], Source.LengthBytes), _image is null || _imageIsWhole ? 0 : chunks);
     }
 
     /// <summary>Gives the file its place on a device, before anything but its beginning is brought in.</summary>

@@ -6,19 +6,23 @@ namespace Platform.DataPlane.Weights;
 internal sealed class StagedTensors : ITensorSource
 {
     private readonly string _model;
-    private readonly IReadOnlyList<(StagedFile File, SafetensorsHeader Header)> _files;
+    private readonly IReadOnlyList<OpenedFile> _files;
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TensorInfo> _infos = new(StringComparer.Ordinal);
-    private readonly Dictionary<(StagedFile File, int Chunk), List<Slot>> _byChunk = [];
+
+    /// <summary>By file and chunk: the tensors that have bytes in it; null for none.</summary>
+    private readonly Dictionary<StagedFile, List<Slot>?[]> _byChunk = [];
     private int _ready;
 
-    public StagedTensors(string model, IEnumerable<(StagedFile File, SafetensorsHeader Header)> files)
+    public StagedTensors(string model, IReadOnlyList<OpenedFile> files)
     {
         _model = model;
-        _files = [.. files];
-        foreach (var (file, header) in _files)
+        _files = files;
+        foreach (var opened in _files)
         {
-            foreach (var tensor in header.Tensors.Values)
+            var file = opened.File;
+            _byChunk.Add(file, new List<Slot>?[file.ChunkCount]);
+            foreach (var tensor in opened.Header.Tensors.Values)
             {
                 if (!_infos.TryAdd(tensor.Name, tensor))
                 {
@@ -31,21 +35,16 @@ internal sealed class StagedTensors : ITensorSource
 
         foreach (var slot in _slots.Values)
         {
-            foreach (var chunk in slot.Chunks())
+            for (var chunk = slot.FirstChunk; chunk < slot.EndChunk; chunk++)
             {
-                if (!_byChunk.TryGetValue((slot.File, chunk), out var tensors))
-                {
-                    _byChunk.Add((slot.File, chunk), tensors = []);
-                }
-
-                tensors.Add(slot);
+                (_byChunk[slot.File][chunk] ??= []).Add(slot);
             }
-        }
 
-        foreach (var slot in _slots.Values.Where(slot => slot.Info.LengthBytes == 0))
-        {
-            slot.Complete();
-            _ready++;
+            if (slot.Info.LengthBytes == 0)
+            {
+                slot.Complete();
+                _ready++;
+            }
         }
     }
 
@@ -55,27 +54,46 @@ internal sealed class StagedTensors : ITensorSource
     public int ReadyTensors => Volatile.Read(ref _ready);
 
     /// <summary>Every chunk with a tensor in it, in the order in which the model needs them; then those of header alone.</summary>
-    public IReadOnlyList<(StagedFile File, int Chunk)> Plan()
+    public List<PlannedChunk> Plan()
     {
-        var plan = new List<(StagedFile, int)>();
-        var seen = new HashSet<(StagedFile, int)>();
-        foreach (var slot in _slots.Values.OrderBy(slot => ExecutionOrder.Of(slot.Info.Name)).ThenBy(slot => slot.Info.OffsetBytes))
+        var plan = new List<PlannedChunk>();
+        var seen = _files.ToDictionary(static file => file.File, static file => new bool[file.File.ChunkCount]);
+        var ordered = new List<Slot>(_slots.Values);
+        ordered.Sort(static (a, b) => a.Order != b.Order ? a.Order.CompareTo(b.Order) : a.Info.OffsetBytes.CompareTo(b.Info.OffsetBytes));
+        foreach (var slot in ordered)
         {
-            plan.AddRange(slot.Chunks().Select(chunk => (slot.File, chunk)).Where(seen.Add));
+            Add(slot.File, slot.FirstChunk, slot.EndChunk);
         }
 
-        foreach (var (file, header) in _files)
+        foreach (var file in _files)
         {
-            plan.AddRange(file.ChunksOf(0, header.DataOffsetBytes).Select(chunk => (file, chunk)).Where(seen.Add));
+            Add(file.File, 0, file.File.EndChunkOf(0, file.Header.DataOffsetBytes));
         }
 
         return plan;
+
+        void Add(StagedFile file, int first, int end)
+        {
+            for (var chunk = first; chunk < end; chunk++)
+            {
+                if (!seen[file][chunk])
+                {
+                    seen[file][chunk] = true;
+                    plan.Add(new PlannedChunk(file, chunk));
+                }
+            }
+        }
     }
 
     /// <summary>Notes that a chunk is in memory, which may make tensors ready.</summary>
-    public void Land(StagedFile file, int chunk)
+    public void Land(PlannedChunk chunk)
     {
-        foreach (var slot in _byChunk.GetValueOrDefault((file, chunk), []))
+        if (_byChunk[chunk.File][chunk.Chunk] is not { } slots)
+        {
+            return;
+        }
+
+        foreach (var slot in slots)
         {
             if (slot.Land())
             {
@@ -142,7 +160,7 @@ internal sealed class StagedTensors : ITensorSource
         private readonly Lock _gate = new();
         private AlignedMemory? _copy;
         private bool _disposed;
-        private int _missing = file.ChunksOf(info.OffsetBytes, info.LengthBytes).Count();
+        private int _missing = file.EndChunkOf(info.OffsetBytes, info.LengthBytes) - file.ChunkOf(info.OffsetBytes);
 
         public StagedFile File => file;
 
@@ -150,7 +168,14 @@ internal sealed class StagedTensors : ITensorSource
 
         public Task Landed => _landed.Task;
 
-        public IEnumerable<int> Chunks() => file.ChunksOf(info.OffsetBytes, info.LengthBytes);
+        /// <summary>The first chunk with a byte of it.</summary>
+        public int FirstChunk => file.ChunkOf(info.OffsetBytes);
+
+        /// <summary>The chunk behind the last one.</summary>
+        public int EndChunk => file.EndChunkOf(info.OffsetBytes, info.LengthBytes);
+
+        /// <summary>When the model needs it.</summary>
+        public int Order { get; } = ExecutionOrder.Of(info.Name);
 
         public bool Land()
         {

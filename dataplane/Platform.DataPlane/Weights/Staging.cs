@@ -139,20 +139,20 @@ internal sealed class Staging : IAsyncDisposable
         // Beside headers and tensors: nothing of a tensor is in them.
         _small = ReadSmallFilesAsync();
         var headers = await ReadHeadersAsync();
-        foreach (var (file, header, _) in headers)
+        foreach (var file in headers)
         {
-            if (_room is not null && header.FileLengthBytes > header.DataOffsetBytes)
+            if (_room is not null && file.Header.FileLengthBytes > file.Header.DataOffsetBytes)
             {
-                file.PlaceOn(DevicePlace.Take(_room, header, _stream!, _ring!));
+                file.File.PlaceOn(DevicePlace.Take(_room, file.Header, _stream!, _ring!));
             }
         }
 
-        _tensors = new StagedTensors(_model.Model, headers.Select(static file => (file.File, file.Header)));
-        foreach (var (file, _, landed) in headers)
+        _tensors = new StagedTensors(_model.Model, headers);
+        foreach (var file in headers)
         {
-            for (var chunk = 0; chunk < landed; chunk++)
+            for (var chunk = 0; chunk < file.LandedChunks; chunk++)
             {
-                Landed(file, chunk, file.LengthOf(chunk));
+                Landed(new PlannedChunk(file.File, chunk), file.File.LengthOf(chunk));
             }
         }
 
@@ -175,8 +175,7 @@ internal sealed class Staging : IAsyncDisposable
     }
 
     /// <summary>Takes every header from memory or from its file.</summary>
-    /// <returns>With each, how many chunks at the beginning of the file are where they go by that.</returns>
-    private async Task<IReadOnlyList<(StagedFile File, SafetensorsHeader Header, int Landed)>> ReadHeadersAsync()
+    private async Task<OpenedFile[]> ReadHeadersAsync()
     {
         // Side by side: each waits for the disk, and nothing can be planned before the last is there.
         using var turns = new SemaphoreSlim(_options.Parallelism);
@@ -184,15 +183,15 @@ internal sealed class Staging : IAsyncDisposable
         {
             if (_headers.Find(file.Source) is { } known)
             {
-                return (file, known, 0);
+                return new OpenedFile(file, known, 0);
             }
 
             await turns.WaitAsync(_stop.Token);
             try
             {
-                var (header, chunks) = await file.ReadHeaderAsync(_stop.Token);
-                _headers.Add(file.Source, header);
-                return (file, header, _room is null ? chunks : 0);
+                var opened = await file.ReadHeaderAsync(_stop.Token);
+                _headers.Add(file.Source, opened.Header);
+                return _room is null ? opened : opened with { LandedChunks = 0 };
             }
             finally
             {
@@ -226,7 +225,7 @@ internal sealed class Staging : IAsyncDisposable
         return lease;
     }
 
-    private async Task StageAsync(IReadOnlyList<(StagedFile File, int Chunk)> plan)
+    private async Task StageAsync(List<PlannedChunk> plan)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
@@ -277,10 +276,10 @@ internal sealed class Staging : IAsyncDisposable
         }
     }
 
-    private void Landed(StagedFile file, int chunk, int bytes)
+    private void Landed(PlannedChunk chunk, int bytes)
     {
         Interlocked.Add(ref _hostBytes, IsAwake ? bytes : 0);
-        _tensors!.Land(file, chunk);
+        _tensors!.Land(chunk);
         Interlocked.Add(ref _landed, bytes);
         if (_tensors.ReadyTensors > 0)
         {

@@ -11,7 +11,7 @@ internal static class StagingPlan
     /// <param name="parallelism">Chunks on their way at once.</param>
     /// <param name="landed">Told the bytes of each chunk that landed by this call.</param>
     /// <param name="cancellationToken">Stops between chunks, and inside one where that is possible.</param>
-    public static async Task RunAsync(IReadOnlyList<(StagedFile File, int Chunk)> plan, int parallelism, Action<StagedFile, int, int> landed, CancellationToken cancellationToken)
+    public static async Task RunAsync(List<PlannedChunk> plan, int parallelism, Action<PlannedChunk, int> landed, CancellationToken cancellationToken)
     {
         var next = -1;
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -26,13 +26,13 @@ internal static class StagingPlan
             while (Interlocked.Increment(ref next) is var position && position < plan.Count)
             {
                 failed.Token.ThrowIfCancellationRequested();
-                var (file, chunk) = plan[position];
+                var chunk = plan[position];
                 try
                 {
-                    var bytes = await file.LandAsync(chunk, failed.Token);
+                    var bytes = await chunk.File.LandAsync(chunk.Chunk, failed.Token);
                     if (bytes > 0)
                     {
-                        landed(file, chunk, bytes);
+                        landed(chunk, bytes);
                     }
                 }
                 catch

@@ -81,7 +81,7 @@ internal sealed class StagingSpeeds
         /// <summary>Few, so that a disk that has become slower is believed after two loads more.</summary>
         private const int Remembered = 5;
 
-        private readonly Queue<(long Bytes, double Seconds)> _loads = new();
+        private readonly List<Load> _loads = [];
 
         public bool IsKnown => _loads.Count > 0;
 
@@ -91,23 +91,36 @@ internal sealed class StagingSpeeds
 
         public void Learn(long bytes, TimeSpan duration)
         {
-            _loads.Enqueue((bytes, duration.TotalSeconds));
+            _loads.Add(new Load(bytes, duration.TotalSeconds));
             if (_loads.Count > Remembered)
             {
-                _loads.Dequeue();
+                _loads.RemoveAt(0);
             }
 
-            // Two loads of nearly the same size say nothing about the slope but their noise.
-            var slopes = (from one in _loads from other in _loads where other.Bytes > one.Bytes * 2 select (other.Seconds - one.Seconds) / (other.Bytes - one.Bytes)).ToList();
-            SecondsPerByte = slopes.Count > 0 ? Math.Max(0, Median(slopes)) : Median(_loads.Select(static load => load.Seconds / load.Bytes));
-            FixedSeconds = Math.Max(0, Median(_loads.Select(load => load.Seconds - (load.Bytes * SecondsPerByte))));
+            var slopes = new List<double>();
+            foreach (var one in _loads)
+            {
+                foreach (var other in _loads)
+                {
+                    // Two loads of nearly the same size say nothing about the slope but their noise.
+                    if (other.Bytes > one.Bytes * 2)
+                    {
+                        slopes.Add((other.Seconds - one.Seconds) / (other.Bytes - one.Bytes));
+                    }
+                }
+            }
+
+            SecondsPerByte = slopes.Count > 0 ? Math.Max(0, Median(slopes)) : Median(_loads.ConvertAll(static load => load.Seconds / load.Bytes));
+            FixedSeconds = Math.Max(0, Median(_loads.ConvertAll(load => load.Seconds - (load.Bytes * SecondsPerByte))));
         }
 
         /// <summary>Of an even number the lower: of two loads the slower one was held up by something.</summary>
-        private static double Median(IEnumerable<double> values)
+        private static double Median(List<double> values)
         {
-            var sorted = values.Order().ToList();
-            return sorted[(sorted.Count - 1) / 2];
+            values.Sort();
+            return values[(values.Count - 1) / 2];
         }
+
+        private sealed record Load(long Bytes, double Seconds);
     }
 }

@@ -72,7 +72,7 @@ public static class TensorTypes
     ];
 
     /// <summary>Every name that <see cref="TryParse"/> knows, for error messages.</summary>
-    public static string KnownNames { get; } = string.Join(", ", All.Select(entry => entry.Name));
+    public static string KnownNames => string.Join(", ", All.Select(entry => entry.Name));
 
     /// <summary>Bytes of one element.</summary>
     public static int WidthBytes(this TensorType type) => All[(int)type].Width;

@@ -11,7 +11,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
     private const string LostFolder = "lost";
 
     /// <summary>Opens the catalog. One that is damaged is set aside, and a new one started with what can be read of it.</summary>
-    public static async Task<(DurableStore Catalog, bool WasDamaged)> OpenCatalogAsync(NvmeTierOptions tier, DirectIoNotice notice, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<OpenedCatalog> OpenCatalogAsync(NvmeTierOptions tier, DirectIoNotice notice, ILogger logger, CancellationToken cancellationToken)
     {
         var options = new DurableStoreOptions
         {
@@ -24,11 +24,11 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
         };
         try
         {
-            return (await DurableStore.OpenAsync(options, cancellationToken), false);
+            return new OpenedCatalog(await DurableStore.OpenAsync(options, cancellationToken), WasDamaged: false);
         }
         catch (StorageException cause) when (cause.Error == StorageError.Corrupt)
         {
-            return (await ReplaceCatalogAsync(options, cause, logger, cancellationToken), true);
+            return new OpenedCatalog(await ReplaceCatalogAsync(options, cause, logger, cancellationToken), WasDamaged: true);
         }
     }
 
@@ -154,3 +154,8 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
         return catalog;
     }
 }
+
+/// <summary>The catalog of a tier that is being opened.</summary>
+/// <param name="Catalog">What is known of its blobs.</param>
+/// <param name="WasDamaged">True if it had to be started anew, with what could be read of the old one.</param>
+internal sealed record OpenedCatalog(DurableStore Catalog, bool WasDamaged);

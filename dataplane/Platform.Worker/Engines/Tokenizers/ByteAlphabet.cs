@@ -1,12 +1,10 @@
-using System.Collections.Frozen;
-
 namespace Platform.Worker.Engines.Tokenizers;
 
 /// <summary>How byte-level vocabularies spell bytes: printable Latin-1 characters stand for themselves, every other byte for U+0100 and up (GPT-2's <c>bytes_to_unicode</c>).</summary>
 internal static class ByteAlphabet
 {
     private static readonly char[] Characters = MakeCharacters();
-    private static readonly FrozenDictionary<char, byte> Bytes = Characters.Select((character, value) => (character, value)).ToFrozenDictionary(pair => pair.character, pair => (byte)pair.value);
+    private static readonly short[] Values = MakeValues();
 
     /// <summary>The character that stands for a byte.</summary>
     public static char ToCharacter(byte value) => Characters[value];
@@ -17,10 +15,12 @@ internal static class ByteAlphabet
         var bytes = new byte[entry.Length];
         for (var i = 0; i < entry.Length; i++)
         {
-            if (!Bytes.TryGetValue(entry[i], out bytes[i]))
+            if (entry[i] >= Values.Length || Values[entry[i]] < 0)
             {
                 return null;
             }
+
+            bytes[i] = (byte)Values[entry[i]];
         }
 
         return bytes;
@@ -36,6 +36,19 @@ internal static class ByteAlphabet
         }
 
         return new string(characters);
+    }
+
+    /// <summary>By character: the byte that it stands for; -1 for none.</summary>
+    private static short[] MakeValues()
+    {
+        var values = new short[Characters.Max() + 1];
+        Array.Fill(values, (short)-1);
+        for (short value = 0; value < Characters.Length; value++)
+        {
+            values[Characters[value]] = value;
+        }
+
+        return values;
     }
 
     private static char[] MakeCharacters()
