@@ -48,15 +48,15 @@ internal sealed class WorkerMetrics : IDisposable
         _meter.CreateObservableGauge("models.ready", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Ready), null, "Models in memory.");
         _meter.CreateObservableGauge("device.free", () => models.FreeBytes, "By", "Device memory that no model takes.");
         _meter.CreateObservableGauge("models.asleep", () => models.Residency().Count(model => model.Value == Platform.Jobs.ModelResidency.Host), null, "Models asleep in host memory.");
-        Map(services.GetRequiredService<NodeDevices>().Accelerator);
+        Watch(services.GetRequiredService<NodeDevices>().Accelerator);
         _meter.CreateObservableGauge("jobs.running", () => jobs.Count, null, "Jobs that run here.");
         _meter.CreateObservableCounter("object.storage.read", () => ObjectStorageCounters.Process.BytesRead, "By", "Bytes really read from object storage.");
         _meter.CreateObservableCounter("object.storage.gets", () => ObjectStorageCounters.Process.Gets, null, "Reads of object storage.");
         routes.MapGet("/metrics", () => Results.Text(page.Write(), PrometheusPage.ContentType));
     }
 
-    /// <summary>What the device's driver tells of its health; a figure that it does not tell is left out.</summary>
-    private void Map(IAccelerator accelerator)
+    /// <summary>Adds what the device's driver tells of its health; a figure that it does not tell is left out.</summary>
+    public void Watch(IAccelerator accelerator)
     {
         void Gauge(string name, string? unit, string text, Func<AcceleratorHealth, double?> read) =>
             _meter.CreateObservableGauge(
