@@ -201,6 +201,20 @@ public sealed class LlamaEngineTests
     }
 
     [Fact]
+    public async Task GenerateAsync_TextThatComesWhileAnotherRuns_IsMadeBesideIt()
+    {
+        // The first takes about a minute to its end: whoever waits for that is not batched with it.
+        const int Length = 60_000;
+        await using var engine = await RandomModel.Create(2, new() { ["max_position_embeddings"] = Length }).LoadAsync(new LlamaEngineOptions { MaxActive = 2 });
+        await using var first = engine.GenerateAsync(new GenerationRequest { Prompt = "abcd", MaxTokens = Length - 4 }, Cancelled).GetAsyncEnumerator(Cancelled);
+        Assert.True(await first.MoveNextAsync());
+
+        var second = await CollectAsync(engine, new GenerationRequest { Prompt = "a prompt of more tokens than go into one step of the engine beside others, so that it takes several", MaxTokens = 3 });
+
+        Assert.Equal((3, 1), (second.Count, engine.InFlight));
+    }
+
+    [Fact]
     public async Task GenerateAsync_BeyondTheBound_IsRefused()
     {
         var model = RandomModel.Create(2);

@@ -191,6 +191,30 @@ public sealed class DeviceStagingTests : IDisposable
         Assert.Equal(keepImage ? ["m"] : [], images.Models);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Stage_OntoADeviceOfItsOwn_TakesNoMorePinnedMemoryThanItsChunksAtOnce(int parallelism)
+    {
+        using var device = new DeviceOfItsOwn(8 << 20);
+        var model = await Publish(layers: 30);
+        await using var tier = await Open();
+        using var room = new DeviceArena(device).Reserve("m", model.Files.Files.Sum(file => file.LengthBytes), _ => { });
+
+        await using (var staged = await new ModelStager(tier, new ModelStagerOptions { Parallelism = parallelism }).StageAsync(model.Files, room, cancellationToken: Token))
+        {
+            await staged.Completion;
+            using var stream = device.OpenStream();
+            var tensor = await staged.OnDeviceAsync("model.layers.29.w", Token);
+            var back = new byte[tensor.Info.LengthBytes];
+            await stream.CopyToHostAsync(tensor.Buffer, tensor.OffsetBytes, back);
+            Assert.Equal(model.Bytes["model.layers.29.w"], back);
+        }
+
+        Assert.InRange(device.MostPinnedBytes, Chunk, parallelism * Chunk);
+        Assert.Equal(0, device.PinnedBytes);
+    }
+
     [Fact]
     public async Task Stage_RoomTooSmall_IsRefusedWithTheFigures()
     {

@@ -71,6 +71,43 @@ public sealed class ModelLoaderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Llama_ModelOfTwoFiles_SaysWhatItSaysInOne()
+    {
+        await using var whole = InMemoryTensors.Parse("model.safetensors", await File.ReadAllBytesAsync(DemoModel.File("model.safetensors"), Token));
+        var tensors = new List<TensorBytes>();
+        foreach (var info in whole.Tensors.Values)
+        {
+            tensors.Add(new TensorBytes(info.Name, info.Type, info.Shape, await whole.GetAsync(info.Name, Token)));
+        }
+
+        // Every other tensor: each layer lies in both.
+        var parts = tensors.Index().GroupBy(tensor => $"model-0000{(tensor.Index % 2) + 1}-of-00002.safetensors", tensor => tensor.Item).ToList();
+        async Task<ModelFile> PutAsync(string name, byte[] bytes) => new(name, bytes.Length, await _storage.PutAsync(ObjectKeys.ModelFile("split", name), bytes, cancellationToken: Token));
+        var files = new List<ModelFile>();
+        foreach (var name in (string[])["config.json", "tokenizer.json"])
+        {
+            files.Add(await PutAsync(name, await File.ReadAllBytesAsync(DemoModel.File(name), Token)));
+        }
+
+        foreach (var part in parts)
+        {
+            using var content = new MemoryStream();
+            await SafetensorsWriter.WriteAsync(content, [.. part], cancellationToken: Token);
+            files.Add(await PutAsync(part.Key, content.ToArray()));
+        }
+
+        files.Add(await PutAsync(SafetensorsIndex.FileName, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new { weight_map = parts.SelectMany(part => part, (part, tensor) => (tensor.Name, part.Key)).ToDictionary() })));
+        var options = Settings();
+        var node = new WorkerNode("worker-0", options);
+        using var devices = new NodeDevices(node, options);
+        using var images = new HostImages(0);
+        var loader = new LlamaModelLoader(new ModelStager(_tier, null, null, images), images, devices, _storage, new NodeTier(_tier), TimeProvider.System, options, NullLogger<LlamaModelLoader>.Instance);
+        await using var models = new ResidentModels(loader, node, _changes, TimeProvider.System, NullLogger<ResidentModels>.Instance);
+
+        Assert.Equal((await SayAsync(models)).Text, (await SayAsync(models, new ModelManifest { Name = "split", Files = files })).Text);
+    }
+
+    [Fact]
     public async Task Llama_NanInTheWeights_FailsTheLoadAndNamesTheTensor()
     {
         const string Bad = "model.layers.1.mlp.down_proj.weight";
