@@ -104,7 +104,7 @@ internal static class TrainCommand
             await ModelFiles.WriteWeightsAsync(file, result.Weights, new Dictionary<string, string> { ["format"] = "pt" }, cancellationToken);
         }
 
-        Say(string.Create(CultureInfo.InvariantCulture, $"loss {result.TrainingLoss:0.0000} in training, {result.HeldBackLoss:0.0000} on text held back; {result.Tokens} tokens in {result.Duration.TotalSeconds:0} s"));
+        Say(string.Create(CultureInfo.InvariantCulture, $"loss {result.TrainingLoss:0.0000} in training, {(result.HeldBackLoss is { } held ? held.ToString("0.0000", CultureInfo.InvariantCulture) + " on text held back" : "too little text to hold any back")}; {result.Tokens} tokens in {result.Duration.TotalSeconds:0} s"));
     }
 
     private static void Say(string line) => Console.WriteLine(line);
