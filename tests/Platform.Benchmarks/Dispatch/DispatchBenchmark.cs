@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Platform.Local;
@@ -9,7 +10,7 @@ namespace Platform.Benchmarks.Dispatch;
 /// R33: p50 of one hop at one connection, ours / nginx. R35: CPU per hop (sidecar and app and client) / per bare request (app and client).
 /// R36: actor turns per second, and publish to delivered / Redis push to pop (fsync always); delivery begins while the message is on its way to the disk, so the time
 /// until it is acknowledged, which is when it is durable, is shown beside it. The order is A B B A; each figure is the median of its rounds.
-/// R34: see <see cref="PathBenchmark"/>. <c>--only hops|actors|topics|host|path</c> measures one part.
+/// R34: see <see cref="PathBenchmark"/>.
 /// </remarks>
 internal static class DispatchBenchmark
 {
@@ -25,7 +26,17 @@ internal static class DispatchBenchmark
         spec: { type: pubsub.redis, version: v1, metadata: [{ name: redisHost, value: "localhost:6379" }] }
         """;
 
-    public static async Task<int> RunAsync(string[] args)
+    private static readonly string[] Parts = ["hops", "actors", "topics", "host", "path"];
+
+    public static Command Command()
+    {
+        var only = BenchmarkOptions.Only("parts", Parts);
+        var command = new Command("dispatch", "A call through the sidecar, the Functions host and the whole path, beside nginx, Redis and RabbitMQ.") { BenchmarkOptions.Json, only };
+        command.SetAction((options, _) => RunAsync(options.GetValue(only) is { Length: > 0 } some ? some : Parts, options.GetValue(BenchmarkOptions.Json)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string[] parts, bool json)
     {
         var folder = Directory.CreateTempSubdirectory("dispatch-").FullName;
         var resources = Directory.CreateDirectory(Path.Combine(folder, "components")).FullName;
@@ -40,33 +51,32 @@ internal static class DispatchBenchmark
             var nginx = await peers.StartNginxAsync(appPort);
             var redis = await peers.StartRedisAsync();
             var figures = new List<(string Name, double? Value, string Unit)>();
-            var only = Array.IndexOf(args, "--only") is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;
-            if (only is null or "hops")
+            if (parts.Contains("hops"))
             {
                 await MeasureHopsAsync(figures, appPort, sidecarPort, nginx, sidecar);
             }
 
-            if (only is null or "actors")
+            if (parts.Contains("actors"))
             {
                 await MeasureActorsAsync(figures, sidecarPort);
             }
 
-            if (only is null or "topics")
+            if (parts.Contains("topics"))
             {
                 await MeasureTopicsAsync(figures, app, sidecarPort, redis);
             }
 
-            if (only is null or "host")
+            if (parts.Contains("host"))
             {
                 await HostBenchmark.MeasureAsync(figures, peers, folder, redis);
             }
 
-            if (only is null or "path")
+            if (parts.Contains("path"))
             {
                 await PathBenchmark.MeasureAsync(figures, peers, appPort, folder);
             }
 
-            Print(figures, args.Contains("--json"));
+            Print(figures, json);
             return 0;
         }
         finally

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using Platform.Worker.Engines.Kernels;
@@ -11,10 +12,16 @@ internal static class EngineSuite
 {
     private const int StepsPerPass = 8;
 
-    internal static async Task<int> RunAsync(string[] args)
+    public static Command Command()
     {
-        var json = args.Contains("--json");
-        var rounds = args.Contains("--quick") ? 3 : 10;
+        var rounds = BenchmarkOptions.Count("--rounds", "Rounds of each count of threads", 10);
+        var command = new Command("engine", "Decoding beside reading the same weights.") { BenchmarkOptions.Json, rounds };
+        command.SetAction((options, _) => RunAsync(options.GetValue(rounds), options.GetValue(BenchmarkOptions.Json)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int rounds, bool json)
+    {
         var threadCounts = new[] { 1, Environment.ProcessorCount }.Distinct().ToArray();
         var model = new RandomLlama(hidden: 1024, intermediate: 2816, layers: 8, heads: 16, keyValueHeads: 4, vocabulary: 32_000);
         var results = new List<Dictionary<string, object>>();

@@ -1,17 +1,22 @@
-using System.Globalization;
+using System.CommandLine;
 using Platform.Benchmarks.Dispatch;
 
 namespace Platform.Benchmarks.Jobs;
 
 /// <summary>What a job costs: durable submissions, jobs that only wait, the way from the submission to the running command. Redis and RabbitMQ are the peers of the same run.</summary>
-/// <remarks><c>--queued N</c> sets how many jobs wait (20,000; the issue asks for 100,000); <c>--no-waiting</c> leaves that part out.</remarks>
 internal static class JobsBenchmark
 {
-    private const int StandardQueued = 20_000;
-
-    public static async Task<int> RunAsync(string[] args)
+    public static Command Command()
     {
-        var queued = Array.IndexOf(args, "--queued") is var at and >= 0 && at + 1 < args.Length ? int.Parse(args[at + 1], CultureInfo.InvariantCulture) : StandardQueued;
+        var queued = BenchmarkOptions.Count("--queued", "Jobs that wait", 20_000);
+        var noWaiting = new Option<bool>("--no-waiting") { Description = "Leave the jobs that wait out" };
+        var command = new Command("jobs", "Submissions, jobs that wait, and the way to a running command, beside Redis and RabbitMQ.") { BenchmarkOptions.Json, queued, noWaiting };
+        command.SetAction((options, _) => RunAsync(options.GetValue(noWaiting) ? 0 : options.GetValue(queued), options.GetValue(BenchmarkOptions.Json)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int queued, bool json)
+    {
         var folder = Directory.CreateTempSubdirectory("jobs-").FullName;
         try
         {
@@ -20,14 +25,14 @@ internal static class JobsBenchmark
             await using var platform = await JobsPlatform.StartAsync(folder);
             var figures = new Figures();
             var (redisTimes, rabbitTimes) = await SubmissionSuite.RunAsync(figures, platform, redis, rabbit);
-            if (!args.Contains("--no-waiting"))
+            if (queued > 0)
             {
                 await WaitingSuite.RunAsync(figures, platform, queued);
             }
 
             await platform.StartWorkerAsync();
             await RunningSuite.RunAsync(figures, platform, redisTimes, rabbitTimes);
-            figures.Print(args.Contains("--json"));
+            figures.Print(json);
             return 0;
         }
         finally

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.CommandLine;
 using Platform.Benchmarks.Tier.Eviction;
 using Platform.DataPlane.Nvme.Io;
 
@@ -6,7 +6,7 @@ namespace Platform.Benchmarks.Tier;
 
 /// <summary>The NVMe tier beside other programs on the same disk in the same run: windows in ABBA order, so that what the machine does meanwhile hits both alike.</summary>
 /// <remarks>
-/// <c>tier [--json] [--only R2,R5] [--pairs N] [--write-pairs N] [--mib N] [--folder PATH]</c>. Cold is cold: all our I/O is direct, and the process's own <c>read_bytes</c>
+/// Cold is cold: all our I/O is direct, and the process's own <c>read_bytes</c>
 /// are compared with what was read. A peer program that is not installed is named, and what needs it is left out or compared with the nearest thing, which is said.
 /// </remarks>
 internal static class TierBenchmark
@@ -24,28 +24,38 @@ internal static class TierBenchmark
         new(["R39"], MemorySuite.RunAsync),
     ];
 
-    internal static async Task<int> RunAsync(string[] args)
+    public static Command Command()
+    {
+        var only = BenchmarkOptions.Only("ratios", [.. Suites.SelectMany(suite => suite.Ids)]);
+        var pairs = BenchmarkOptions.Count("--pairs", "Pairs of windows that read", 21);
+        var writePairs = BenchmarkOptions.Count("--write-pairs", "Pairs of windows that write", 41);
+        var mebibytes = BenchmarkOptions.Count("--mib", "MiB of a window", 256);
+        var folder = BenchmarkOptions.Folder();
+        var command = new Command("tier", "The NVMe tier beside fio, FASTER's own device and RocksDB on the same disk.") { BenchmarkOptions.Json, only, pairs, writePairs, mebibytes, folder };
+        command.SetAction((options, _) => RunAsync(
+            options.GetValue(only)!,
+            new TierRun(
+                Path.Combine(options.GetValue(folder)!, $"platform-tier-bench-{Environment.ProcessId}"),
+                options.GetValue(pairs),
+                options.GetValue(writePairs),
+                (long)options.GetValue(mebibytes) << 20),
+            options.GetValue(BenchmarkOptions.Json)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string[] only, TierRun run, bool json)
     {
         // The runtime reads it when the pool starts: the worker, whose code is measured here, has it in its project file.
         AppContext.SetData("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit", 0);
-        var only = (Option(args, "--only") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (only.Except(Suites.SelectMany(suite => suite.Ids)).ToList() is { Count: > 0 } unknown)
-        {
-            await Console.Error.WriteLineAsync($"No ratio is called {string.Join(", ", unknown)}; there are {string.Join(", ", Suites.SelectMany(suite => suite.Ids))}.");
-            return 64;
-        }
-
-        var folder = Path.Combine(Option(args, "--folder") ?? Path.GetTempPath(), $"platform-tier-bench-{Environment.ProcessId}");
-        Directory.CreateDirectory(folder);
-        var run = new TierRun(folder, Number(args, "--pairs", 21), Number(args, "--write-pairs", 41), (long)Number(args, "--mib", 256) << 20);
+        Directory.CreateDirectory(run.Folder);
         try
         {
-            await DescribeAsync(folder);
+            await DescribeAsync(run.Folder);
             foreach (var suite in Suites.Where(suite => only.Length == 0 || suite.Ids.Intersect(only).Any()))
             {
                 await foreach (var ratio in suite.RunAsync(run))
                 {
-                    Console.WriteLine(args.Contains("--json") ? ratio.ToJson() : ratio.ToString());
+                    Console.WriteLine(json ? ratio.ToJson() : ratio.ToString());
                 }
             }
 
@@ -53,7 +63,7 @@ internal static class TierBenchmark
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            Directory.Delete(run.Folder, recursive: true);
         }
     }
 
@@ -67,10 +77,6 @@ internal static class TierBenchmark
             await Console.Error.WriteLineAsync($"'{folder}' refuses direct I/O: the figures are those of the page cache. Use --folder on a local disk.");
         }
     }
-
-    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
-
-    private static int Number(string[] args, string name, int otherwise) => Option(args, name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     private sealed record Suite(string[] Ids, Func<TierRun, IAsyncEnumerable<Ratio>> RunAsync);
 }
