@@ -97,14 +97,13 @@ public static class JobKinds
 /// <param name="Message">What was found and what was expected.</param>
 public sealed record SpecFault(string Path, string Message);
 
-/// <summary>The message in the <c>jobs</c> queue: a doorbell that carries the whole spec, so that a message from anywhere can start a job.</summary>
+/// <summary>The message in the <c>jobs</c> queue: a doorbell for a job that is recorded, or a whole submission by anybody who can write to the queue.</summary>
 public sealed record JobMessage
 {
     /// <summary>The job's id; never null in a message.</summary>
     [JsonRequired]
     public required string Id { get; init; }
 
-    /// <summary>The spec, its <see cref="JobSpec.Id"/> equal to <see cref="Id"/>.</summary>
-    [JsonRequired]
-    public required JobSpec Spec { get; init; }
+    /// <summary>Null: the job is recorded, and the message only rings. Else the job to submit; a queue takes texts of 64 KiB at most, so a larger spec goes through <c>POST /api/jobs</c>.</summary>
+    public JobSpec? Spec { get; init; }
 }

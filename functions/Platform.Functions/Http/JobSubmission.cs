@@ -26,8 +26,9 @@ internal static class JobSubmission
             return Refuse(Problem.Of(409, ErrorCodes.JobConflict, $"Job '{id}' is known with another spec (state {answer.Status.State}). Submit the changed spec under a new id; GET /api/jobs/{id} shows the known one."));
         }
 
-        // The message is a doorbell: ringing twice is harmless, and rings lost in a crash are made up for by a second submission.
-        var message = JobTransitions.IsTerminal(answer.Status.State) ? null : new JobMessage { Id = id, Spec = spec };
+        // The message is a doorbell: ringing twice is harmless, and rings lost in a crash are made up for by a second submission. Without the spec it fits into any queue,
+        // and one that is delivered again after the job was removed makes no second job.
+        var message = JobTransitions.IsTerminal(answer.Status.State) ? null : new JobMessage { Id = id };
         context.Response.Headers.Location = $"/api/jobs/{id}";
         return new SubmitJobAnswer(Results.Json(answer.Status, JobsJson.Default.JobStatus, statusCode: StatusCodes.Status202Accepted), message);
     }

@@ -10,17 +10,27 @@ internal sealed class RunJobFunction(ControlClient control)
     [Function("RunJob")]
     public async Task Run([QueueTrigger(AppIds.JobQueue)] JobMessage job, CancellationToken cancellationToken)
     {
-        var spec = job.Spec with { Id = job.Id };
+        if (!Names.IsJobId(job.Id))
+        {
+            throw new InvalidDataException($"The message names the job '{job.Id}'; expected {Names.JobIdRule}.");
+        }
+
+        if (job.Spec is null || await SubmitAsync(job.Spec with { Id = job.Id }, cancellationToken))
+        {
+            // One that rings for a job which has ended and is removed by now finds nothing, and is done.
+            await control.DispatchJobAsync(job.Id, cancellationToken);
+        }
+    }
+
+    /// <summary>False if another spec is known under the id.</summary>
+    private async Task<bool> SubmitAsync(JobSpec spec, CancellationToken cancellationToken)
+    {
         var faults = JobSpecValidation.Validate(spec);
         if (faults.Count > 0)
         {
-            throw new InvalidDataException($"The message of job '{job.Id}' has faults: {string.Join(" ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}");
+            throw new InvalidDataException($"The message of job '{spec.Id}' has faults: {string.Join(" ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}");
         }
 
-        var answer = await control.SubmitJobAsync(job.Id, spec, cancellationToken);
-        if (answer.Outcome != SubmitOutcome.Conflict)
-        {
-            await control.DispatchJobAsync(job.Id, cancellationToken);
-        }
+        return (await control.SubmitJobAsync(spec.Id!, spec, cancellationToken)).Outcome != SubmitOutcome.Conflict;
     }
 }

@@ -25,7 +25,7 @@ public sealed class EnvelopeValueTests
     {
         var message = (JobMessage)EnvelopeValue.Read(JsonDocument.Parse(wire).RootElement, typeof(JobMessage), Json)!;
 
-        Assert.Equal(("a", "batch-infer"), (message.Id, message.Spec.Kind));
+        Assert.Equal(("a", "batch-infer"), (message.Id, message.Spec!.Kind));
     }
 
     [Theory]
