@@ -5,72 +5,64 @@ using Platform.Jobs;
 namespace Platform.Functions.Sweeping;
 
 /// <summary>Nudges jobs that go on, and has control clean up after those that have ended.</summary>
-/// <remarks>Only jobs that may have left something are cleaned up after: more than one attempt, or an end without a result. One failing call never ends the sweep.</remarks>
+/// <remarks>
+/// A sweep costs the same however many jobs there are: every job has an alarm of its own, and the nudge is for one whose alarm was lost. Only jobs that may have left something are
+/// cleaned up after: more than one attempt, or an end without a result. One failing call never ends the sweep.
+/// </remarks>
 internal sealed class JobSweep(ControlClient control, TimeProvider time, ILogger<JobSweep> logger)
 {
     private const int PageSize = 500;
 
-    /// <summary>Newest jobs that are looked through for leftovers; older ones were looked at when they were newer.</summary>
-    private const int TidyDepth = 2000;
+    /// <summary>Newest jobs that one sweep looks at; older ones were looked at when they were newer.</summary>
+    private const int Depth = 2000;
+
+    private const int MaxNudges = 200;
 
     /// <summary>An attempt that has lost its lease hears so with its next heartbeat; by then it writes no more.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(2);
 
-    private static readonly JobState[] Open = [JobState.Queued, JobState.Placed, JobState.Running];
-
     /// <summary>Jobs that are known to be clean; forgotten with the process, which costs one look each.</summary>
     private readonly HashSet<string> _clean = new(StringComparer.Ordinal);
 
-    public async Task<Swept> RunAsync(CancellationToken cancellationToken) => await NudgeAsync(cancellationToken) + await TidyAsync(cancellationToken);
-
-    private async Task<Swept> NudgeAsync(CancellationToken cancellationToken)
-    {
-        var swept = Swept.Nothing;
-        foreach (var state in Open)
-        {
-            await foreach (var job in ListAsync(state, int.MaxValue, cancellationToken))
-            {
-                swept += await TryAsync(job.Id, async () =>
-                {
-                    await control.DispatchJobAsync(job.Id, cancellationToken);
-                    return new Swept { Nudged = 1 };
-                });
-            }
-        }
-
-        return swept;
-    }
-
-    private async Task<Swept> TidyAsync(CancellationToken cancellationToken)
+    public async Task<Swept> RunAsync(CancellationToken cancellationToken)
     {
         var swept = Swept.Nothing;
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var job in ListAsync(null, TidyDepth, cancellationToken))
+        await foreach (var job in NewestAsync(cancellationToken))
         {
             seen.Add(job.Id);
-            if (!MayHaveLeftSomething(job) || _clean.Contains(job.Id))
+            if (!JobTransitions.IsTerminal(job.State))
             {
-                continue;
+                swept += swept.Nudged < MaxNudges ? await NudgeAsync(job, cancellationToken) : Swept.Nothing;
             }
-
-            swept += await TryAsync(job.Id, async () =>
+            else if (MayHaveLeftSomething(job) && !_clean.Contains(job.Id))
             {
-                if (await control.TidyJobAsync(job.Id, cancellationToken) is not { } tidied)
-                {
-                    return Swept.Nothing;
-                }
-
-                _clean.Add(job.Id);
-                return new Swept { ObjectsDeleted = tidied.Objects, BytesDeleted = tidied.LengthBytes };
-            });
+                swept += await TidyAsync(job, cancellationToken);
+            }
         }
 
         _clean.IntersectWith(seen);
         return swept;
     }
 
-    private bool MayHaveLeftSomething(JobSummary job) => JobTransitions.IsTerminal(job.State)
-        && job.Attempts > 0
+    private Task<Swept> NudgeAsync(JobSummary job, CancellationToken cancellationToken) => TryAsync(job.Id, async () =>
+    {
+        await control.DispatchJobAsync(job.Id, cancellationToken);
+        return new Swept { Nudged = 1 };
+    });
+
+    private Task<Swept> TidyAsync(JobSummary job, CancellationToken cancellationToken) => TryAsync(job.Id, async () =>
+    {
+        if (await control.TidyJobAsync(job.Id, cancellationToken) is not { } tidied)
+        {
+            return Swept.Nothing;
+        }
+
+        _clean.Add(job.Id);
+        return new Swept { ObjectsDeleted = tidied.Objects, BytesDeleted = tidied.LengthBytes };
+    });
+
+    private bool MayHaveLeftSomething(JobSummary job) => job.Attempts > 0
         && (job.Attempts > 1 || job.State != JobState.Succeeded)
         && job.EndedAt is { } ended && time.GetUtcNow() - ended > Quiet;
 
@@ -87,13 +79,13 @@ internal sealed class JobSweep(ControlClient control, TimeProvider time, ILogger
         }
     }
 
-    private async IAsyncEnumerable<JobSummary> ListAsync(JobState? state, int most, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<JobSummary> NewestAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string? after = null;
         var count = 0;
         do
         {
-            var page = await control.ListJobsAsync(new JobListRequest(after, PageSize, state), cancellationToken);
+            var page = await control.ListJobsAsync(new JobListRequest(after, PageSize, null), cancellationToken);
             foreach (var job in page.Jobs)
             {
                 yield return job;
@@ -102,6 +94,6 @@ internal sealed class JobSweep(ControlClient control, TimeProvider time, ILogger
 
             after = page.Next;
         }
-        while (after is not null && count < most);
+        while (after is not null && count < Depth);
     }
 }

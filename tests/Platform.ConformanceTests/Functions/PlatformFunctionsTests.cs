@@ -387,26 +387,17 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
         Sidecar.On("actors/JobActor/left/method/Tidy", """{"objects":2,"lengthBytes":30}""");
         Sidecar.On("actors/JobIndexActor/all/method/List", async context =>
         {
-            var request = (await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted))!;
-            var rows = request["state"]?.ToString() switch
-            {
-                "Running" => """{"id":"open","kind":"k","state":"Running","attempts":1,"submittedAt":"2026-01-01T00:00:00Z"}""",
-                null => """{"id":"left","kind":"k","state":"Succeeded","attempts":2,"submittedAt":"2020-01-01T00:00:00Z","endedAt":"2020-01-01T00:00:00Z"},{"id":"neat","kind":"k","state":"Succeeded","attempts":1,"submittedAt":"2020-01-01T00:00:00Z","endedAt":"2020-01-01T00:00:00Z"}""",
-                _ => "",
-            };
+            var rows = """
+                {"id":"open","kind":"k","state":"Running","attempts":1,"submittedAt":"2026-01-01T00:00:00Z"},
+                {"id":"left","kind":"k","state":"Succeeded","attempts":2,"submittedAt":"2020-01-01T00:00:00Z","endedAt":"2020-01-01T00:00:00Z"},
+                {"id":"neat","kind":"k","state":"Succeeded","attempts":1,"submittedAt":"2020-01-01T00:00:00Z","endedAt":"2020-01-01T00:00:00Z"}
+                """;
             await FakeSidecar.WriteAsync(context, $$"""{"jobs":[{{rows}}]}""");
         });
         await StartAsync();
 
-        for (var round = 1; round <= 2; round++)
-        {
-            using var accepted = await Client.PostAsJsonAsync("admin/functions/Sweep", new { input = "" }, Cancel);
-            Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
-            while (!(await Client.GetStringAsync("metrics", Cancel)).Contains($"Platform_Functions_sweeps_total {round}", StringComparison.OrdinalIgnoreCase))
-            {
-                await Task.Delay(20, Cancel);
-            }
-        }
+        await SweepAsync(1);
+        await SweepAsync(2);
 
         // The second sweep remembers that the job's leftovers are gone.
         var metrics = await Client.GetStringAsync("metrics", Cancel);
@@ -415,6 +406,60 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
         Assert.Contains("kind=\"deleted\"} 2", metrics, StringComparison.Ordinal);
         Assert.Contains("kind=\"failed\"} 0", metrics, StringComparison.Ordinal);
         Assert.Single(Sidecar.Calls, call => call.EndsWith("Tidy", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Sweep_OfAnyNumberOfWaitingJobs_LooksAtAFewAndNudgesFewer()
+    {
+        Sidecar.On("actors/ModelIndexActor/all/method/List", "[]");
+        Sidecar.On("actors/JobIndexActor/all/method/List", context => FakeSidecar.WriteAsync(context, $$"""
+            {"jobs":[{{string.Join(',', Enumerable.Range(0, 500).Select(_ => """{"id":"waiting","kind":"k","state":"Queued","attempts":0,"submittedAt":"2026-01-01T00:00:00Z"}"""))}}],"next":"there is always more"}
+            """));
+        Sidecar.On("actors/JobActor/waiting/method/Dispatch", "null");
+        await StartAsync();
+
+        await SweepAsync(1);
+
+        Assert.Equal((4, 200), (Sidecar.Calls.Count(call => call.EndsWith("JobIndexActor/all/method/List", StringComparison.Ordinal)), Sidecar.Calls.Count(call => call.EndsWith("Dispatch", StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public async Task Message_WithASpec_SubmitsItAndOneWithoutOnlyRings()
+    {
+        var dispatched = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Sidecar.On("actors/JobActor/sent/method/Submit", """{"outcome":"Created","status":{"id":"sent","spec":{"kind":"batch-infer"},"state":"Queued","submittedAt":"2026-01-01T00:00:00Z"}}""");
+        Sidecar.On("actors/JobActor/sent/method/Dispatch", "null");
+        Sidecar.On("actors/JobActor/known/method/Dispatch", async context =>
+        {
+            await FakeSidecar.WriteAsync(context, "null");
+            dispatched.TrySetResult();
+        });
+        await StartAsync();
+
+        await Host!.Queues.Open(AppIds.JobQueue).SendAsync(Encoded("""{"id":"sent","spec":{"kind":"batch-infer","model":"m","prompts":["a"]}}"""), Cancel);
+        await Host.Queues.Open(AppIds.JobQueue).SendAsync(Encoded("""{"id":"known"}"""), Cancel);
+        await dispatched.Task.WaitAsync(Cancel);
+        while (Host.Queues.Open(AppIds.JobQueue).Count > 0)
+        {
+            await Task.Delay(20, Cancel);
+        }
+
+        Assert.Equal(
+            ["actors/JobActor/known/method/Dispatch", "actors/JobActor/sent/method/Dispatch", "actors/JobActor/sent/method/Submit"],
+            Sidecar.Calls.Where(call => call.Contains("JobActor/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    private static string Encoded(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Runs a sweep by hand, the <paramref name="number"/>th of this app, and waits for its end.</summary>
+    private async Task SweepAsync(int number)
+    {
+        using var accepted = await Client.PostAsJsonAsync("admin/functions/Sweep", new { input = "" }, Cancel);
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        while (!(await Client.GetStringAsync("metrics", Cancel)).Contains($"Platform_Functions_sweeps_total {number}", StringComparison.OrdinalIgnoreCase))
+        {
+            await Task.Delay(20, Cancel);
+        }
     }
 
     private Task<HttpResponseMessage> CompleteAsync(string body) => Client.PostAsync("v1/completions", Json(body), Cancel);
