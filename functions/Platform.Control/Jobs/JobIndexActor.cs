@@ -9,19 +9,19 @@ internal sealed class JobIndexActor : Actor, IJobIndexActor
     private const int MaxLimit = 500;
 
     /// <summary>Pages that one listing reads at most; a filter that matches little goes on with the cursor.</summary>
-    private const int MaxPagesPerList = 64;
+    internal const int MaxPagesPerList = 64;
     private const string RemovedKey = "removed-usage";
-    private readonly JobIndexTree _rows;
+    private readonly JobIndexCache _cache;
 
     public JobIndexActor(ActorHost host)
-        : base(host) => _rows = new JobIndexTree(StateManager);
+        : base(host) => _cache = new JobIndexCache(StateManager);
 
     public async Task Record(List<JobSummary> rows)
     {
-        await _rows.BeginAsync();
+        var tree = await _cache.BeginTurnAsync();
         foreach (var row in rows)
         {
-            await _rows.PutAsync(row);
+            await tree.PutAsync(row);
         }
 
         await StateManager.SaveStateAsync();
@@ -29,8 +29,8 @@ internal sealed class JobIndexActor : Actor, IJobIndexActor
 
     public async Task Remove(JobSummary summary)
     {
-        await _rows.BeginAsync();
-        if (await _rows.RemoveAsync(summary) is { } removed)
+        var tree = await _cache.BeginTurnAsync();
+        if (await tree.RemoveAsync(summary) is { } removed)
         {
             await StateManager.SetStateAsync(RemovedKey, (await RemovedAsync()).Add(removed));
             await StateManager.SaveStateAsync();
@@ -44,13 +44,12 @@ internal sealed class JobIndexActor : Actor, IJobIndexActor
             throw new ActorException(ErrorCodes.InvalidRequest, $"Usage is summed up by {string.Join(", ", UsageKeys.All)}; '{request.By}' is none of them.");
         }
 
-        await _rows.BeginAsync();
+        var tree = await _cache.BeginTurnAsync();
         var sums = new UsageSums(request);
         sums.Add(await RemovedAsync());
-        await foreach (var page in _rows.PagesBackAsync(null))
+        await foreach (var page in tree.PagesBackAsync(null))
         {
             page.ForEach(sums.Add);
-            await _rows.BeginAsync();
         }
 
         return sums.ToTable();
@@ -71,16 +70,11 @@ internal sealed class JobIndexActor : Actor, IJobIndexActor
                 : throw new ActorException(ErrorCodes.InvalidRequest, $"'{cursor}' is no cursor of this listing; pass the 'next' of the page before.");
         }
 
-        await _rows.BeginAsync();
+        var tree = await _cache.BeginTurnAsync();
         var found = new List<JobSummary>();
         var (last, read) = (before, 0);
-        await foreach (var rows in _rows.PagesBackAsync(before))
+        await foreach (var rows in tree.PagesBackAsync(before))
         {
-            if (read++ == MaxPagesPerList)
-            {
-                return new JobList(found, last?.ToString());
-            }
-
             for (var i = rows.Count - 1; i >= 0; i--)
             {
                 if (before is { } bound && JobIndexKey.Compare(JobIndexKey.Of(rows[i]), bound) >= 0)
@@ -103,6 +97,11 @@ internal sealed class JobIndexActor : Actor, IJobIndexActor
                 {
                     found.Add(rows[i]);
                 }
+            }
+
+            if (++read == MaxPagesPerList)
+            {
+                return new JobList(found, last?.ToString());
             }
         }
 

@@ -8,27 +8,16 @@ namespace Platform.Control.Jobs;
 /// <remarks>
 /// State: <c>directory</c> is the root, <c>node-N</c> a node below it, <c>page-N</c> the rows of a page. A row that is added or changed writes its page; one page in
 /// <see cref="PageRows"/> also writes the node above, one node in <see cref="FanOut"/> the one above that. Changes are saved by the caller, all of a turn in one commit.
-/// Rows mostly come in order, so what is full and gets a newest row is left full. Not thread-safe, as the state is not.
+/// Rows mostly come in order, so what is full and gets a newest row is left full. Lives for one turn: <see cref="JobIndexCache.BeginTurnAsync"/> makes it. Not thread-safe, as the state is not.
 /// </remarks>
-internal sealed class JobIndexTree(IActorStateManager state)
+internal sealed class JobIndexTree(IActorStateManager state, JobIndexCache cache)
 {
     public const int PageRows = 64;
     public const int FanOut = 64;
-
-    /// <summary>Pages and nodes that are kept in memory at most, about; 512 pages of 64 rows are some 15 MB.</summary>
-    private const int MaxKept = 512;
     private const string RootKey = "directory";
-    private readonly HashSet<string> _kept = new(StringComparer.Ordinal);
 
-    /// <summary>To be called before the first use in a turn: forgets what was read if it has become too much.</summary>
-    public async Task BeginAsync()
-    {
-        if (_kept.Count > MaxKept)
-        {
-            await state.ClearCacheAsync();
-            _kept.Clear();
-        }
-    }
+    /// <summary>What this turn has changed lies in memory alone until the caller saves it.</summary>
+    private bool _isChanged;
 
     /// <summary>Adds or replaces a row; a row older than the known one changes nothing.</summary>
     public async Task PutAsync(JobSummary row)
@@ -93,7 +82,7 @@ internal sealed class JobIndexTree(IActorStateManager state)
         }
         else
         {
-            await state.RemoveStateAsync(PageKey(page));
+            await RemoveAsync(PageKey(page));
             await RemoveChildAsync(path);
         }
 
@@ -107,6 +96,11 @@ internal sealed class JobIndexTree(IActorStateManager state)
         while (path.Count > 0)
         {
             yield return await PageAsync(path[^1].Child.Number);
+            if (!_isChanged)
+            {
+                await cache.TrimAsync();
+            }
+
             await StepBackAsync(path);
         }
     }
@@ -200,7 +194,7 @@ internal sealed class JobIndexTree(IActorStateManager state)
 
             if (node is { } number)
             {
-                await state.RemoveStateAsync(NodeKey(number));
+                await RemoveAsync(NodeKey(number));
             }
         }
 
@@ -228,7 +222,7 @@ internal sealed class JobIndexTree(IActorStateManager state)
 
     private async Task<JobIndexDirectory> RootAsync() => await state.TryGetStateAsync<JobIndexDirectory>(RootKey) is { HasValue: true } found ? found.Value : JobIndexDirectory.Empty;
 
-    private Task SetRootAsync(JobIndexDirectory root) => state.SetStateAsync(RootKey, root);
+    private Task SetRootAsync(JobIndexDirectory root) => SetAsync(RootKey, root);
 
     private Task<List<JobSummary>> PageAsync(int number) => GetAsync<List<JobSummary>>(PageKey(number));
 
@@ -240,14 +234,21 @@ internal sealed class JobIndexTree(IActorStateManager state)
 
     private Task<T> GetAsync<T>(string key)
     {
-        _kept.Add(key);
+        cache.Keep(key);
         return state.GetStateAsync<T>(key);
     }
 
     private Task SetAsync<T>(string key, T value)
     {
-        _kept.Add(key);
+        _isChanged = true;
+        cache.Keep(key);
         return state.SetStateAsync(key, value);
+    }
+
+    private Task RemoveAsync(string key)
+    {
+        _isChanged = true;
+        return state.RemoveStateAsync(key);
     }
 
     private static string PageKey(int number) => $"page-{number}";

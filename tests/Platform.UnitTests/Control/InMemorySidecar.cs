@@ -12,6 +12,9 @@ internal sealed class InMemorySidecar : HttpMessageHandler
     /// <summary>Reminders by <c>type/id/name</c>, with their due time and period as sent.</summary>
     public Dictionary<string, (string DueTime, string? Period)> Reminders { get; } = [];
 
+    /// <summary>State values that were read, by <c>type/id/name</c>, oldest first.</summary>
+    public List<string> Reads { get; } = [];
+
     /// <summary>State writes and reminder changes so far.</summary>
     public int Writes { get; private set; }
 
@@ -53,6 +56,7 @@ internal sealed class InMemorySidecar : HttpMessageHandler
             return _state.TryGetValue($"{actor}/{parts[5]}", out var value)
                 ? new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(value, Encoding.UTF8, "application/json") }
                 : new HttpResponseMessage(HttpStatusCode.NoContent);
+            Reads.Add($"{actor}/{parts[5]}");
         }
 
         if (parts[4] == "method")

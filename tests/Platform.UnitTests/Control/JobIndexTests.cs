@@ -99,6 +99,38 @@ public sealed class JobIndexTests
     }
 
     [Fact]
+    public async Task List_OfAFilterThatMatchesNothing_ReadsABoundedNumberOfPagesAndGoesOnWithTheCursor()
+    {
+        await RecordAllAsync([.. Enumerable.Range(0, JobIndexTree.PageRows * (JobIndexActor.MaxPagesPerList + 3)).Select(Row)]);
+        _control.Restart();
+        _control.Sidecar.Reads.Clear();
+
+        var first = await _control.IndexAsync(index => index.List(new JobListRequest(null, 10, JobState.Failed)));
+        var pages = PagesRead();
+        var second = await _control.IndexAsync(index => index.List(new JobListRequest(first.Next, 10, JobState.Failed)));
+
+        Assert.Equal(JobIndexActor.MaxPagesPerList, pages);
+        Assert.NotNull(first.Next);
+        Assert.Null(second.Next);
+        Assert.Equal(JobIndexActor.MaxPagesPerList + 3, PagesRead());
+    }
+
+    [Fact]
+    public async Task Usage_OfMorePagesThanAreKept_ReadsThemAgainTheNextTime()
+    {
+        const int Pages = 700;
+        await RecordAllAsync([.. Enumerable.Range(0, JobIndexTree.PageRows * Pages).Select(i => Row(i) with { Usage = new UsageTotals { Jobs = 1 } })]);
+        _control.Restart();
+        _control.Sidecar.Reads.Clear();
+
+        var first = await _control.IndexAsync(index => index.Usage(new UsageRequest(UsageKeys.Kind, null)));
+        var again = await _control.IndexAsync(index => index.Usage(new UsageRequest(UsageKeys.Kind, null)));
+
+        Assert.Equal((JobIndexTree.PageRows * Pages, JobIndexTree.PageRows * Pages), (first.Total.Jobs, again.Total.Jobs));
+        Assert.InRange(PagesRead(), Pages + (Pages - 512), 2 * Pages);
+    }
+
+    [Fact]
     public async Task List_NothingRecorded_IsEmpty() => Assert.Empty(await ListAllAsync(10, null));
 
     [Theory]
@@ -113,6 +145,8 @@ public sealed class JobIndexTests
 
         Assert.Equal(ErrorCodes.InvalidRequest, fault.Code);
     }
+
+    private int PagesRead() => _control.Sidecar.Reads.Count(name => name.Contains("/page-", StringComparison.Ordinal));
 
     private static JobSummary Row(int i) => new($"job-{i:D5}", JobKinds.BatchInfer, JobState.Queued, 0, Start.AddSeconds(i), null) { Version = 1 };
 
