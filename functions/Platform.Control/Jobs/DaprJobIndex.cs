@@ -21,12 +21,7 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
 
     public Task RecordLaterAsync(JobSummary summary, CancellationToken cancellationToken) => Add(new Entry(summary, 1), cancellationToken);
 
-    public async Task RemoveAsync(JobSummary summary, CancellationToken cancellationToken)
-    {
-        using var timeout = new CancellationTokenSource(Timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        await Index().InvokeMethodAsync(nameof(IJobIndexActor.Remove), summary, JobsJson.Default.JobSummary, either.Token);
-    }
+    public Task RemoveAsync(JobSummary summary, CancellationToken cancellationToken) => Add(new Entry(summary, MaxTries) { IsRemoval = true }, cancellationToken);
 
     private Task Add(Entry entry, CancellationToken cancellationToken)
     {
@@ -73,10 +68,15 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
     {
         lock (_lock)
         {
+            // A removal goes alone, and after every row that came before it.
             var batch = new List<Entry>();
-            while (batch.Count < MaxRows && _waiting.TryDequeue(out var next))
+            while (batch.Count < MaxRows && _waiting.TryPeek(out var next) && !(next.IsRemoval && batch.Count > 0))
             {
-                batch.Add(next);
+                batch.Add(_waiting.Dequeue());
+                if (next.IsRemoval)
+                {
+                    break;
+                }
             }
 
             if (_waiting.Count == 0)
@@ -94,8 +94,7 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
         using var timeout = new CancellationTokenSource(Timeout, time);
         try
         {
-            List<JobSummary> rows = [.. batch.Select(entry => entry.Row).GroupBy(row => row.Id).Select(versions => versions.MaxBy(row => row.Version)!)];
-            await Index().InvokeMethodAsync(nameof(IJobIndexActor.Record), rows, JobsJson.Default.ListJobSummary, timeout.Token);
+            await SendAsync(batch, timeout.Token);
             batch.ForEach(entry => entry.Done.SetResult());
         }
         catch (Exception fault)
@@ -104,7 +103,7 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
             {
                 foreach (var entry in batch)
                 {
-                    if (entry.IsLastTry)
+                    if (entry.IsLastTry || _waiting.Any(later => later.IsRemoval && later.Row.Id == entry.Row.Id))
                     {
                         entry.Done.SetException(fault);
                     }
@@ -118,6 +117,17 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
         }
     }
 
+    private Task SendAsync(List<Entry> batch, CancellationToken cancellationToken)
+    {
+        if (batch is [{ IsRemoval: true, Row: var removed }])
+        {
+            return Index().InvokeMethodAsync(nameof(IJobIndexActor.Remove), removed, JobsJson.Default.JobSummary, cancellationToken);
+        }
+
+        List<JobSummary> rows = [.. batch.Select(entry => entry.Row).GroupBy(row => row.Id).Select(versions => versions.MaxBy(row => row.Version)!)];
+        return Index().InvokeMethodAsync(nameof(IJobIndexActor.Record), rows, JobsJson.Default.ListJobSummary, cancellationToken);
+    }
+
     private ActorProxy Index() => actors.CreateActorProxy(AppIds.JobIndexActor, AppIds.IndexActorId);
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -125,6 +135,8 @@ internal sealed class DaprJobIndex(ActorProxyFactory actors, TimeProvider time) 
     private sealed class Entry(JobSummary row, int firstTry)
     {
         public JobSummary Row => row;
+
+        public bool IsRemoval { get; init; }
 
         /// <summary>A row that a turn waits for has one try: the turn decides what follows.</summary>
         public int Try { get; set; } = firstTry;
