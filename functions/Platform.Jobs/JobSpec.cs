@@ -57,7 +57,7 @@ public sealed record JobSpec
     /// <summary>Seconds from submission to the end at the latest, 1 to 604,800 (7 days). Null: none.</summary>
     public int? DeadlineSeconds { get; init; }
 
-    /// <summary>Seconds after the end until everything about the job is removed: state, row, logs, results. 0 to 31,536,000 (a year). Null: kept.</summary>
+    /// <summary>Seconds after the end until everything about the job is removed: state, row, logs, results; of an array, all of its indexes too. 0 to 31,536,000 (a year). Null: kept.</summary>
     public int? TtlSeconds { get; init; }
 
     /// <summary>Seconds between SIGTERM and SIGKILL when a command must stop, 0 to 300. Null: the node's standard.</summary>
@@ -72,7 +72,7 @@ public sealed record JobSpec
     /// <summary>Id of the ended job that this one repeats; set by <c>POST /api/jobs/{id}/retry</c>.</summary>
     public string? RetryOf { get; init; }
 
-    /// <summary>Set by the platform in the children of an array job: whose child, and which.</summary>
+    /// <summary>Set by the platform in the children of an array job, and in what repeats one of them: whose child, and which.</summary>
     public JobArrayMember? Member { get; init; }
 }
 

@@ -28,7 +28,7 @@ public static partial class JobSpecValidation
         Check(spec.TtlSeconds is null or (>= 0 and <= 31_536_000), "$.ttlSeconds", $"{spec.TtlSeconds} is out of range; expected 0 to 31536000.");
         Check(spec.GraceSeconds is null or (>= 0 and <= 300), "$.graceSeconds", $"{spec.GraceSeconds} is out of range; expected 0 to 300.");
         Check(spec.RetryOf is null || Names.IsJobId(spec.RetryOf), "$.retryOf", $"'{spec.RetryOf}' is not a job id; expected {Names.JobIdRule}.");
-        Check(spec.Member is null || (spec.Id == ChildId(spec.Member.Parent, spec.Member.Index) && spec.Member.Index >= 0 && spec.Member.Index < spec.Member.Size), "$.member", "set by the platform alone, in the children of an array job; leave it out.");
+        Check(spec.Member is null || ((spec.RetryOf is not null || spec.Id == ChildId(spec.Member.Parent, spec.Member.Index)) && spec.Member.Index >= 0 && spec.Member.Index < spec.Member.Size), "$.member", "set by the platform alone, in the children of an array job; leave it out.");
         ValidateKind(spec, Check);
         ValidateArtifacts(spec, Check);
         ValidateResources(spec.Resources, Check);

@@ -84,7 +84,7 @@ public sealed record JobAttempt
     /// <summary>When the attempt ended.</summary>
     public DateTimeOffset? EndedAt { get; init; }
 
-    /// <summary><c>succeeded</c>, <c>failed</c>, <c>lost</c> (no heartbeat), <c>cancelled</c>; null while it runs.</summary>
+    /// <summary><c>succeeded</c>, <c>failed</c>, <c>lost</c> (no heartbeat), <c>cancelled</c>, <c>returned</c> (by a node that stopped; does not count); null while it runs.</summary>
     public string? Outcome { get; init; }
 
     /// <summary>Why the attempt ended without a result.</summary>
@@ -122,7 +122,7 @@ public sealed record JobLedger(long QueuedMs, long StagingMs, long LoadingMs, lo
 public sealed record JobProgress(int Done, int Total);
 
 /// <summary>A committed result.</summary>
-/// <param name="Key">Object-storage key of the results, one JSON object per line, in the order of the input.</param>
+/// <param name="Key">Object-storage key of the results, one JSON object per line, in the order of the input; of files, the folder; of an array, where its indexes have theirs: <c>{index}</c> stands for the index.</param>
 /// <param name="Items">Lines in it.</param>
 /// <param name="Tokens">Tokens made by all items.</param>
 public sealed record JobResult(string Key, int Items, long Tokens)

@@ -23,6 +23,9 @@ internal sealed record ArrayProgress
 
     public IReadOnlyList<int> FailedIndexes { get; init; } = [];
 
+    /// <summary>Indexes below this one have been removed, as the parent will be after the last.</summary>
+    public int Forgotten { get; init; }
+
     /// <summary>Opens as many further indexes as the limit allows.</summary>
     public ArrayProgress Fill(JobArray array)
     {

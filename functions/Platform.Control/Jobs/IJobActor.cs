@@ -36,6 +36,9 @@ internal interface IJobActor : IActor
     /// <summary>A child of this array job has ended. Null if this is no array job.</summary>
     Task<JobStatus?> ChildEnded(ChildReport child);
 
+    /// <summary>The parent of this child of an array is being removed, and the child with it. Null once nothing of the child is left, or if the job is not that child.</summary>
+    Task<JobStatus?> Forget(JobArrayMember member);
+
     /// <summary>A worker found that objects which the waiting job needs do not exist: it fails now, and does not wait for its turn. Null if there is no such job.</summary>
     Task<JobStatus?> ObjectsMissing(MissingObjects missing);
 

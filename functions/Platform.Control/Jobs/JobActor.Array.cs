@@ -1,12 +1,20 @@
+using Platform.Dapr;
 using Platform.Jobs;
 
 namespace Platform.Control.Jobs;
 
 /// <summary>Array jobs: the parent submits its children within the parallelism limit and counts their ends.</summary>
-/// <remarks>Its state says which children are to exist. They are submitted after that, and again at every check: a submission that is known changes nothing, and its answer tells an end that was not heard.</remarks>
+/// <remarks>
+/// Its state says which children are to exist. They are submitted after that, and again at every check: a submission that is known changes nothing, and its answer tells an end that was not
+/// heard. That is also why no child is removed before its parent: it would be submitted, and run, once more. They live as long as the parent does, and go before it.
+/// </remarks>
 internal sealed partial class JobActor
 {
     private const string IndexMark = "{index}";
+
+    /// <summary>Children that one look removes at most, and how many at once: the turn waits for them.</summary>
+    private const int MaxForgotten = 256;
+    private const int ForgottenAtOnce = 16;
 
     public async Task<JobStatus?> ChildEnded(ChildReport child)
     {
@@ -29,6 +37,46 @@ internal sealed partial class JobActor
         await SaveAsync(job);
         return job.ToStatus(Store.Spec);
     }
+
+    public async Task<JobStatus?> Forget(JobArrayMember member) =>
+        await LoadAsync() is { } job && Store.Spec.Member == member && Store.Spec.RetryOf is null && JobTransitions.IsTerminal(job.State)
+            ? (await RemoveAsync(job))?.ToStatus(Store.Spec)
+            : null;
+
+    /// <summary>Removes further children; the state says how far that has come.</summary>
+    private async Task<JobRecord> ForgetChildrenAsync(JobRecord job)
+    {
+        var children = job.Array!;
+        var (gone, last) = (children.Forgotten, Math.Min(children.Submitted, children.Forgotten + MaxForgotten));
+        try
+        {
+            while (gone < last)
+            {
+                var some = Enumerable.Range(gone, Math.Min(ForgottenAtOnce, last - gone)).ToArray();
+                if ((await Task.WhenAll(some.Select(ForgetChildAsync))).Any(left => left is not null))
+                {
+                    break;
+                }
+
+                gone += some.Length;
+            }
+        }
+        catch (DaprException fault)
+        {
+            JobLog.ErrandFailed(logger, $"Removal of the children of {JobId}", fault.Message);
+        }
+
+        if (gone > children.Forgotten)
+        {
+            job = job with { Array = children with { Forgotten = gone } };
+            await SaveAsync(job);
+        }
+
+        return job;
+    }
+
+    private Task<JobStatus?> ForgetChildAsync(int index) => actors.CreateActorProxy(AppIds.JobActor, JobSpecValidation.ChildId(JobId, index)).InvokeMethodAsync<JobArrayMember, JobStatus?>(
+        nameof(IJobActor.Forget), new JobArrayMember(JobId, index, Store.Spec.Array!.Size), JobsJson.Default.JobArrayMember, JobsJson.Default.JobStatus!, CancellationToken.None);
 
     private async Task<JobRecord> BeginArrayAsync(JobRecord job)
     {
@@ -90,14 +138,17 @@ internal sealed partial class JobActor
     }
 
     /// <summary>The parent has ended before its children: they end too.</summary>
+    /// <remarks>Each is submitted first: one whose submission is still on its way would begin after its parent's end.</remarks>
     private void CancelChildren(IReadOnlyList<int> indexes)
     {
         foreach (var number in indexes)
         {
-            var id = JobSpecValidation.ChildId(JobId, number);
+            var (id, spec) = (JobSpecValidation.ChildId(JobId, number), ChildSpec(number));
             errands.Add($"Cancellation of {id}", async token =>
             {
-                var status = await actors.CreateActorProxy(AppIds.JobActor, id).InvokeMethodAsync<JobStatus?>(nameof(IJobActor.Cancel), JobsJson.Default.JobStatus!, token);
+                var child = actors.CreateActorProxy(AppIds.JobActor, id);
+                var known = await child.InvokeMethodAsync(nameof(IJobActor.Submit), spec, JobsJson.Default.JobSpec, JobsJson.Default.SubmitAnswer, token);
+                var status = known.Outcome == SubmitOutcome.Conflict ? null : await child.InvokeMethodAsync<JobStatus?>(nameof(IJobActor.Cancel), JobsJson.Default.JobStatus!, token);
                 await TellAsync(JobId, new ChildReport(number, status?.State ?? JobState.Cancelled, status?.Result?.Tokens ?? 0), token);
             });
         }
@@ -106,7 +157,7 @@ internal sealed partial class JobActor
     /// <summary>A child tells its end at once; if that is lost, the parent asks at its next check.</summary>
     private void TellParent(JobRecord job)
     {
-        if (Store.Spec.Member is { } member)
+        if (Store.Spec is { Member: { } member, RetryOf: null })
         {
             var report = new ChildReport(member.Index, job.State, job.Result?.Tokens ?? 0);
             errands.Add($"The end of {JobId} for {member.Parent}", token => TellAsync(member.Parent, report, token));
@@ -125,6 +176,7 @@ internal sealed partial class JobActor
             Id = JobSpecValidation.ChildId(JobId, index),
             Array = null,
             Webhook = null,
+            TtlSeconds = null,
             RetryOf = null,
             Member = new JobArrayMember(JobId, index, spec.Array!.Size),
             Input = spec.Input is null ? null : Of(spec.Input),

@@ -74,7 +74,13 @@ internal sealed partial class JobActor
             job = await TryWebhookAsync(job, now);
         }
 
-        return job.ExpiresAt is { } expires && expires <= now && job.Array is not { Open.Count: > 0 } ? await RemoveAsync(job) : job;
+        if (job.ExpiresAt is not { } expires || expires > now || job.Array is { Open.Count: > 0 })
+        {
+            return job;
+        }
+
+        job = job.Array is null ? job : await ForgetChildrenAsync(job);
+        return job.Array is { } children && children.Forgotten < children.Submitted ? job : await RemoveAsync(job);
     }
 
     /// <summary>Decides on a delivery, durably, and has it made outside of the turn: an address that never answers holds nothing here.</summary>

@@ -90,7 +90,7 @@ internal static class JobMoves
         var children = job.Array!;
         if (children.Succeeded == size)
         {
-            return End(job, JobState.Succeeded, $"All {size} indexes succeeded.", now) with { Result = new JobResult(ObjectKeys.JobFolder(job.Id), size, children.Tokens) };
+            return End(job, JobState.Succeeded, $"All {size} indexes succeeded.", now) with { Result = new JobResult(ObjectKeys.JobFolder(job.Id + "-{index}"), size, children.Tokens) };
         }
 
         var some = string.Join(", ", children.FailedIndexes.Take(10));

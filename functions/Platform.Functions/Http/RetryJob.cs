@@ -20,7 +20,7 @@ internal sealed partial class RetryJobFunction(ControlClient control)
             return JobSubmission.Refuse(Problem.Of(409, ErrorCodes.JobNotEnded, $"Job '{id}' is {job.State}; only a job that has ended can be submitted again. Cancel it first with POST /api/jobs/{id}/cancel."));
         }
 
-        return await JobSubmission.SendAsync(control, request.HttpContext, job.Spec with { Id = NextId(id), RetryOf = id, Member = null }, cancellationToken);
+        return await JobSubmission.SendAsync(control, request.HttpContext, job.Spec with { Id = NextId(id), RetryOf = id }, cancellationToken);
     }
 
     /// <summary>The id of the job that repeats <paramref name="id"/>.</summary>

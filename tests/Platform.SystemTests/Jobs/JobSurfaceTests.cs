@@ -52,7 +52,7 @@ public sealed class JobSurfaceTests(JobsPlatform platform)
     public async Task TimeToLive_Passed_NothingOfTheJobIsLeftButItsUsage()
     {
         var labels = new Dictionary<string, string> { ["tenant"] = "short-lived" };
-        var job = await platform.RunAsync(Shell("brief", "echo gone soon; echo x > {output}/x") with { TtlSeconds = 1, Labels = labels }, Cancelled);
+        var job = await platform.RunAsync(Shell("brief", "echo gone soon; echo x > {output}/x") with { TtlSeconds = 5, Labels = labels }, Cancelled);
         var used = UsageTotals.Of(job.Attempts, job.Result);
 
         await RunningPlatform.UntilAsync(async () => await StatusOfAsync("api/jobs/brief") == HttpStatusCode.NotFound, "the removal of the job", Cancelled);
@@ -60,6 +60,38 @@ public sealed class JobSurfaceTests(JobsPlatform platform)
         Assert.False(Directory.Exists(platform.PathOf(ObjectKeys.JobFolder("brief"))) && Directory.EnumerateFiles(platform.PathOf(ObjectKeys.JobFolder("brief")), "*", SearchOption.AllDirectories).Any());
         Assert.DoesNotContain("brief", await platform.Http.GetStringAsync(new Uri("api/jobs?label=tenant=short-lived", UriKind.Relative), Cancelled), StringComparison.Ordinal);
         Assert.Equal(used, (await platform.UsageAsync("tenant", Cancelled)).Rows.Single(row => row.Key == "short-lived").Totals);
+    }
+
+    [Fact]
+    public async Task TimeToLive_OfAnArray_RemovesItsIndexesWithIt()
+    {
+        var array = await platform.RunAsync(Shell("brief-array", "echo x > {output}/x") with { TtlSeconds = 8, Array = new JobArray { Size = 3 } }, Cancelled);
+        var first = await platform.JobAsync("brief-array-0", Cancelled);
+
+        await RunningPlatform.UntilAsync(async () => await StatusOfAsync("api/jobs/brief-array") == HttpStatusCode.NotFound, "the removal of the array", Cancelled);
+
+        Assert.Equal((JobState.Succeeded, "jobs/brief-array-{index}/"), (array.State, array.Result!.Key));
+        Assert.Null(first.ExpiresAt);
+        for (var index = 0; index < 3; index++)
+        {
+            Assert.Equal(HttpStatusCode.NotFound, await StatusOfAsync($"api/jobs/brief-array-{index}"));
+            Assert.False(File.Exists(platform.PathOf(ObjectKeys.JobOutput($"brief-array-{index}", first.Attempts[0].Token) + "x")));
+        }
+    }
+
+    [Fact]
+    public async Task Retry_OfAnIndexThatFailed_RunsAsThatIndex()
+    {
+        var flag = Path.Combine(platform.Home, "index-mended");
+        await platform.RunAsync(Shell("indexed", $"[ $PLATFORM_ARRAY_INDEX = 0 ] || test -e {flag} || exit 1; echo $PLATFORM_ARRAY_INDEX of $PLATFORM_ARRAY_SIZE > {{output}}/who") with { MaxAttempts = 1, Array = new JobArray { Size = 2 } }, Cancelled);
+        await File.WriteAllTextAsync(flag, "", Cancelled);
+
+        await using var replay = await PlatformProcess.RunAsync(Cancelled, "jobs", "dead-letters", "replay", "indexed-1", "--home", platform.Home);
+
+        var job = await platform.EndOfJobAsync("indexed-1-retry-1", Cancelled);
+        Assert.True(job.State == JobState.Succeeded, replay.Everything());
+        Assert.Equal("1 of 2", (await File.ReadAllTextAsync(platform.PathOf(job.Result!.Key + "who"), Cancelled)).Trim());
+        Assert.Equal([1], (await platform.JobAsync("indexed", Cancelled)).Array!.FailedIndexes);
     }
 
     [Fact]

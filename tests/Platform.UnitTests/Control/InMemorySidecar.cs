@@ -39,6 +39,9 @@ internal sealed class InMemorySidecar : HttpMessageHandler
     /// <summary>Takes the turn of another actor, given its id and the method, in its place: what it answers, as JSON.</summary>
     public Func<string, string, string> AnswerTurn { get; set; } = (_, _) => "null";
 
+    /// <summary>Sees the id, the method and the argument of such a turn.</summary>
+    public Action<string, string, string> SeeTurn { get; set; } = (_, _, _) => { };
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         // /v1.0/actors/{type}/{id}/{state|reminders}[/{key}]
@@ -53,14 +56,15 @@ internal sealed class InMemorySidecar : HttpMessageHandler
         var actor = $"{parts[2]}/{parts[3]}";
         if (request.Method == HttpMethod.Get)
         {
+            Reads.Add($"{actor}/{parts[5]}");
             return _state.TryGetValue($"{actor}/{parts[5]}", out var value)
                 ? new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(value, Encoding.UTF8, "application/json") }
                 : new HttpResponseMessage(HttpStatusCode.NoContent);
-            Reads.Add($"{actor}/{parts[5]}");
         }
 
         if (parts[4] == "method")
         {
+            SeeTurn(parts[3], parts[5], request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken));
             return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(AnswerTurn(parts[3], parts[5])) };
         }
 
