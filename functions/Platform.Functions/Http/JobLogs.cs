@@ -25,8 +25,9 @@ internal sealed class JobLogsFunction(ControlClient control, JobLogReader reader
         var number = Number(request, "attempt", job.Attempts[^1].Number);
         var attempt = job.Attempts.FirstOrDefault(candidate => candidate.Number == number)
             ?? throw new ProblemException(Problem.Of(400, ErrorCodes.InvalidRequest, $"Job '{id}' has no attempt {number}; it has had {job.Attempts.Count}."));
-        return await reader.ReadAsync(id, attempt, Number(request, "offset", 0), cancellationToken) is { } bytes
-            ? Results.Bytes(bytes, "text/plain; charset=utf-8")
+        var offset = Number(request, "offset", 0);
+        return await reader.ReadAsync(id, attempt, offset, cancellationToken) is { } bytes
+            ? new JobLogText(bytes, offset, (from, token) => reader.ReadAsync(id, attempt, from, token))
             : throw new ProblemException(Problem.Of(404, ErrorCodes.JobNotFound, $"There is no log of attempt {attempt.Number} of job '{id}' at present: {attempt.Worker} does not answer, and object storage has none. Ask again once it is back."));
     }
 
