@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Platform.Jobs;
 using Platform.Local.Supervisor;
 using Spectre.Console;
@@ -34,6 +35,22 @@ internal static class CommonOptions
 
     /// <summary>Machine-readable output.</summary>
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON instead of tables" };
+
+    /// <summary>An option <c>--since</c>: a time, UTC unless it says otherwise.</summary>
+    public static Option<DateTimeOffset?> Since(string description) => new("--since")
+    {
+        Description = description + ", for example 2026-01-31 or 2026-01-31T08:00:00Z",
+        CustomParser = static result =>
+        {
+            if (DateTimeOffset.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+            {
+                return time;
+            }
+
+            result.AddError($"--since is '{result.Tokens[0].Value}'; expected a time such as 2026-01-31 or 2026-01-31T08:00:00Z.");
+            return null;
+        },
+    };
 
     /// <summary>The state folder that the command line names.</summary>
     public static HomeFolder HomeOf(ParseResult command) => HomeFolder.Resolve(command.GetValue(Home));

@@ -17,8 +17,9 @@ internal static class JobSpecFile
         try
         {
             var text = File.ReadAllText(file.FullName);
-            var (spec, faults) = Parse(text, isYaml: file.Extension is ".yaml" or ".yml");
-            return faults.Count == 0 ? spec : throw new PlatformException($"{file} is not a job spec:\n{string.Join('\n', faults.Select(fault => $"  {fault.Path}: {fault.Message}"))}\n`platform jobs schema` prints what one may hold.");
+            var isYaml = file.Extension is ".yaml" or ".yml";
+            var (spec, faults) = Parse(text, isYaml);
+            return faults.Count == 0 ? spec : throw new PlatformException($"{file} is not a job spec:\n{string.Join('\n', faults.Select(fault => $"  {fault.Path}: {fault.Message}"))}\n{HintOn(faults, isYaml)}`platform jobs schema` prints what one may hold.");
         }
         catch (JsonException error)
         {
@@ -44,18 +45,37 @@ internal static class JobSpecFile
         var stream = new YamlStream();
         stream.Load(new StringReader(text));
         return stream.Documents.Count == 1
-            ? JobSpecReader.Read(ToJson(stream.Documents[0].RootNode))
+            ? JobSpecReader.Read(ToJson(stream.Documents[0].RootNode, new HashSet<YamlNode>(ReferenceEqualityComparer.Instance)))
             : throw new JsonException($"the file has {stream.Documents.Count} YAML documents; expected one.");
     }
 
-    private static JsonNode? ToJson(YamlNode node) => node switch
+    private static string HintOn(IReadOnlyList<SpecFault> faults, bool isYaml) =>
+        isYaml && faults.Any(fault => fault.Message.EndsWith("expected a string.", StringComparison.Ordinal)) ? "In YAML, numbers, true, false and null are strings only in quotes.\n" : "";
+
+    /// <param name="node">A node.</param>
+    /// <param name="above">The nodes that it is part of; an alias may lead back to one of them.</param>
+    private static JsonNode? ToJson(YamlNode node, HashSet<YamlNode> above)
     {
-        YamlMappingNode mapping => new JsonObject(mapping.Children.Select(pair => KeyValuePair.Create(((YamlScalarNode)pair.Key).Value ?? "", ToJson(pair.Value)))),
-        YamlSequenceNode sequence => new JsonArray([.. sequence.Children.Select(ToJson)]),
-        YamlScalarNode { Style: ScalarStyle.Plain } scalar => Plain(scalar.Value ?? ""),
-        YamlScalarNode scalar => JsonValue.Create(scalar.Value),
-        _ => throw new JsonException($"line {node.Start.Line} of the file is neither a value, a list nor a mapping."),
-    };
+        if (!above.Add(node))
+        {
+            throw new JsonException($"line {node.Start.Line} of the file holds itself, by an alias.");
+        }
+
+        JsonNode? json = node switch
+        {
+            YamlMappingNode mapping => new JsonObject(mapping.Children.Select(pair => KeyValuePair.Create(NameOf(pair.Key), ToJson(pair.Value, above)))),
+            YamlSequenceNode sequence => new JsonArray([.. sequence.Children.Select(item => ToJson(item, above))]),
+            YamlScalarNode { Style: ScalarStyle.Plain } scalar => Plain(scalar.Value ?? ""),
+            YamlScalarNode scalar => JsonValue.Create(scalar.Value),
+            _ => throw new JsonException($"line {node.Start.Line} of the file is neither a value, a list nor a mapping."),
+        };
+        above.Remove(node);
+        return json;
+    }
+
+    private static string NameOf(YamlNode key) => key is YamlScalarNode scalar
+        ? scalar.Value ?? ""
+        : throw new JsonException($"line {key.Start.Line} of the file has a name that is no text.");
 
     /// <summary>A scalar without quotes, by YAML 1.2's core schema.</summary>
     private static JsonValue? Plain(string text) => text switch

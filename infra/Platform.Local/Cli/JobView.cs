@@ -9,11 +9,16 @@ internal static class JobView
 {
     public static void Write(JobStatus job, IAnsiConsole console)
     {
-        console.MarkupLineInterpolated($"[bold]{job.Id}[/] {job.Spec.Kind}: [bold]{job.State}[/] ({job.Progress.Done} of {job.Progress.Total} items). {job.Reason}");
-        console.Write(Attempts(job));
+        var items = job.Progress.Total > 0 ? $" ({job.Progress.Done} of {job.Progress.Total} items)" : "";
+        console.MarkupLineInterpolated($"[bold]{job.Id}[/] {job.Spec.Kind}: [bold]{job.State}[/]{items}. {job.Reason}");
+        if (job.Attempts.Count > 0)
+        {
+            console.Write(Attempts(job));
+        }
+
         if (job.Result is { } result)
         {
-            console.MarkupLineInterpolated($"{result.Items} results, {result.Tokens} tokens: {result.Key}");
+            console.MarkupLineInterpolated($"{ResultOf(job, result)}: {result.Key}");
         }
 
         if (job.Array is { } array)
@@ -23,7 +28,7 @@ internal static class JobView
 
         if (job.Webhook is { } webhook)
         {
-            console.MarkupLineInterpolated($"Webhook: {(webhook.DeliveredAt is { } at ? $"delivered {at:u}" : webhook.NextAt is { } next ? $"tried again {next:u}" : "given up")} after {webhook.Tries} try(s). {webhook.LastError}");
+            console.MarkupLineInterpolated($"Webhook: {(webhook.DeliveredAt is { } at ? $"delivered {at:u}" : webhook.NextAt is { } next ? $"not delivered yet, next try {next:u}" : "given up")}; tries: {webhook.Tries}. {webhook.LastError}");
         }
 
         if (job.ExpiresAt is { } expires)
@@ -33,9 +38,16 @@ internal static class JobView
 
         if (job.Failure is { } failure)
         {
-            console.MarkupLineInterpolated($"[red]{failure.Message}[/] ({failure.Code})");
+            console.MarkupLineInterpolated($"[red]{(failure.Message == job.Reason ? "failed" : failure.Message)}[/] ({failure.Code})");
         }
     }
+
+    private static string ResultOf(JobStatus job, JobResult result) => job.Spec switch
+    {
+        { Array: not null } => $"{result.Items} results, {result.Tokens} tokens",
+        { Kind: JobKinds.BatchInfer } => $"{result.Items} results in order, {result.Tokens} tokens",
+        _ => $"{result.Items} file(s), {Quantity.Bytes(result.LengthBytes)}",
+    };
 
     /// <summary>Writes a job to standard output, for people or as JSON.</summary>
     /// <returns>The exit code: failed if the job has ended without success.</returns>

@@ -17,8 +17,9 @@ internal static class JobsVerb
     {
         var state = new Option<JobState?>("--state") { Description = "Only jobs in this state" };
         var kind = new Option<string?>("--kind") { Description = "Only jobs of this kind" };
+        kind.AcceptOnlyFromAmong([.. JobKinds.All]);
         var label = new Option<string[]>("--label", "-l") { Description = "Only jobs with this label, name=value; may be there more than once" };
-        var since = new Option<DateTimeOffset?>("--since") { Description = "Only jobs submitted at this time or later" };
+        var since = CommonOptions.Since("Only jobs submitted at this time or later");
         var limit = new Option<int>("--limit") { Description = "Rows at most", DefaultValueFactory = _ => StandardRows };
         var after = new Option<string?>("--after") { Description = "Go on after the row that the last page named as next" };
         var verb = ExampleHelp.Add(new Command("ls", "List jobs, newest first.") { state, kind, label, since, limit, after, CommonOptions.Json }, "platform jobs ls --state Running --label tenant=blue");
@@ -104,11 +105,24 @@ internal static class JobsVerb
                 return ExitCodes.Done;
             }
 
-            Console.Write(await client.GetJobLogAsync(command.GetValue(id)!, command.GetValue(attempt), cancellationToken));
+            var log = await client.GetJobLogAsync(command.GetValue(id)!, command.GetValue(attempt), cancellationToken);
+            Console.Write(log);
+            if (log.Length == 0)
+            {
+                Console.Error.WriteLine(WhyEmpty(await client.GetJobAsync(command.GetValue(id)!, cancellationToken)));
+            }
+
             return ExitCodes.Done;
         });
         return verb;
     }
+
+    private static string WhyEmpty(JobStatus job) => job switch
+    {
+        { Spec.Array: not null } => $"{job.Id} is an array, and each of its indexes has a log: platform jobs logs {job.Id}-0",
+        { Attempts.Count: 0 } => $"{job.Id} has had no attempt. {job.Reason}",
+        _ => $"The log of {job.Id} is empty so far.",
+    };
 
     private static Command Cancel()
     {

@@ -13,7 +13,7 @@ internal static class UsageVerb
     {
         var by = new Option<string>("--by") { Description = "function, model, tenant or kind", DefaultValueFactory = _ => UsageKeys.Kind };
         by.AcceptOnlyFromAmong([.. UsageKeys.All]);
-        var since = new Option<DateTimeOffset?>("--since") { Description = "Only jobs submitted on this day (UTC) or later" };
+        var since = CommonOptions.Since("Only jobs submitted on this day (UTC) or later");
         var verb = ExampleHelp.Add(new Command("usage", "Sum up the time and cost of jobs. Functions and tenants are the jobs' labels of these names.") { by, since, CommonOptions.Json }, "platform usage --by tenant --since 2026-01-01");
         verb.SetAction(async (command, cancellationToken) =>
         {

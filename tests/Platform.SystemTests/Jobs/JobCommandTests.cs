@@ -43,6 +43,75 @@ public sealed class JobCommandTests(JobsPlatform platform)
     }
 
     [Fact]
+    public async Task Submit_OfATraining_MakesAModelThatCanBePublished()
+    {
+        Directory.CreateDirectory(platform.PathOf("texts"));
+        await File.WriteAllTextAsync(platform.PathOf("texts/small.txt"), string.Concat(Enumerable.Repeat("One day a fox met a bear. They had a nap in the sun.\n", 200)), Cancelled);
+        var file = Path.Combine(platform.Home, "train.yaml");
+        await File.WriteAllTextAsync(file, "id: trained\nkind: train\ninput: texts/small.txt\ntraining: { steps: 6, batch: 2, hidden: 16, intermediate: 32, layers: 1, heads: 2, keyValueHeads: 1, vocabulary: 270, context: 16 }\n", Cancelled);
+
+        await using var submit = await RunAsync("submit", file, "--wait");
+        var job = await platform.JobAsync("trained", Cancelled);
+        await using var push = await PlatformProcess.RunAsync(Cancelled, "models", "push", platform.PathOf(job.Result!.Key), "--name", "trained", "--home", platform.Home);
+
+        Assert.True(submit.ExitCode == 0 && push.ExitCode == 0, submit.Everything() + push.Everything());
+        Assert.Equal((3, new JobProgress(6, 6)), (job.Result.Items, job.Progress));
+    }
+
+    [Fact]
+    public async Task Submit_MistypedYaml_NamesEveryFaultAndSubmitsNothing()
+    {
+        var file = Path.Combine(platform.Home, "mistyped.yaml");
+        await File.WriteAllTextAsync(file, "id: mistyped\nkind: exce\ncomand: [echo]\nresources: { cpu: lots }\nretry: { finalExitCodes: [0] }\n", Cancelled);
+
+        await using var submit = await RunAsync("submit", file);
+        await using var get = await RunAsync("get", "mistyped");
+
+        var said = submit.Everything();
+        Assert.True(submit.ExitCode == 1 && get.ExitCode == 4, said + get.Everything());
+        Assert.All((string[])["$.kind: unknown kind 'exce'", "$.comand: there is no such member; did you mean 'command'?", "$.resources.cpu: found \"lots\"", "$.retry.finalExitCodes[0]: 0 is out of range"], fault => Assert.Contains(fault, said, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Get_OfAJobThatWaits_SaysWhyForEachNode()
+    {
+        await using var filling = await platform.FillAsync("full-g", Cancelled);
+        await platform.SubmitAsync(Shell("waiting", "true"), Cancelled);
+        await platform.UntilAsync("waiting", job => job.Reason!.Contains("which is its limit", StringComparison.Ordinal), Cancelled);
+
+        await using var get = await RunAsync("get", "waiting");
+        await using var logs = await RunAsync("logs", "waiting");
+        await using var cancel = await RunAsync("cancel", "waiting");
+
+        var said = string.Join(' ', string.Join(' ', get.Output).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("Queued. No node can take it: worker-0 runs 2 job(s), which is its limit; worker-1 runs 2 job(s), which is its limit.", said, StringComparison.Ordinal);
+        Assert.Contains("waiting has had no attempt", logs.Everything(), StringComparison.Ordinal);
+        Assert.Equal(0, cancel.ExitCode);
+    }
+
+    [Fact]
+    public async Task List_WithFiltersAndPages_ShowsEachJobOnce()
+    {
+        foreach (var i in Enumerable.Range(0, 5))
+        {
+            await platform.RunAsync(Shell($"listed-{i}", $"exit {i % 2}") with { MaxAttempts = 1, Labels = new Dictionary<string, string> { ["tenant"] = "lister", ["half"] = $"{i / 3}" } }, Cancelled);
+        }
+
+        var pages = new List<string[]>();
+        for (string? after = null; pages.Count == 0 || after is not null;)
+        {
+            await using var page = await RunAsync(["ls", "--label", "tenant=lister", "--limit", "2", "--json", .. after is null ? (string[])[] : ["--after", after]]);
+            var list = JsonSerializer.Deserialize(string.Join('\n', page.Output), JobsJson.Default.JobList)!;
+            pages.Add([.. list.Jobs.Select(job => job.Id)]);
+            after = list.Next;
+        }
+
+        await using var filtered = await RunAsync("ls", "--label", "tenant=lister", "--label", "half=0", "--state", "DeadLettered", "--kind", "exec");
+        Assert.Equal([["listed-4", "listed-3"], ["listed-2", "listed-1"], ["listed-0"]], pages);
+        Assert.Equal(["listed-1"], filtered.Output.SelectMany(line => line.Split(' ')).Where(word => word.StartsWith("listed-", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task Retry_OfACancelledJob_RunsItsSpecUnderANewIdOnce()
     {
         var flag = Path.Combine(platform.Home, "go");

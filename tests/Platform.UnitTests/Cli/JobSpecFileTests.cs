@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Platform.Functions.Http;
 using Platform.Jobs;
+using Platform.Local;
 using Platform.Local.Cli;
 
 namespace Platform.UnitTests.Cli;
@@ -28,6 +29,31 @@ public sealed class JobSpecFileTests
 
         Assert.Equal(Text(JobSpecFile.Parse(Json, isYaml: false).Spec), Text(JobSpecFile.Parse(Yaml, isYaml: true).Spec));
         Assert.Empty(JobSpecValidation.Validate(JobSpecFile.Parse(Yaml, isYaml: true).Spec));
+    }
+
+    [Theory]
+    [InlineData("? [a]\n: b\n", "line 1 of the file has a name that is no text")]
+    [InlineData("kind: exec\ncommand: &a [echo, *a]\n", "holds itself")]
+    [InlineData("", "0 YAML documents")]
+    [InlineData("kind: exec\n---\nkind: exec\n", "2 YAML documents")]
+    public void Parse_YamlThatIsNoJson_SaysWhy(string yaml, string named) =>
+        Assert.Contains(named, Assert.Throws<JsonException>(() => JobSpecFile.Parse(yaml, isYaml: true)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Parse_YamlWithAnAliasUsedTwice_IsTheSpec() =>
+        Assert.Equal(["a", "a"], JobSpecFile.Parse("kind: exec\ncommand: [&a a, *a]\n", isYaml: true).Spec.Command);
+
+    [Fact]
+    public void Read_YamlWithANumberInThePlaceOfAString_SaysHowToQuote()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder["job.yaml"], "id: 42\nkind: exec\ncommand: [sleep, 5]\n");
+
+        var fault = Assert.Throws<PlatformException>(() => JobSpecFile.Read(new FileInfo(folder["job.yaml"])));
+
+        Assert.Contains("$.id: found 42; expected a string.", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("$.command[1]: found 5; expected a string.", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("only in quotes", fault.Message, StringComparison.Ordinal);
     }
 
     [Theory]
