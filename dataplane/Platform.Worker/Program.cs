@@ -28,7 +28,8 @@ builder.WebHost.UseUrls($"http://127.0.0.1:{Environment.GetEnvironmentVariable("
 builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss.fff "));
 builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
-builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+builder.Services.AddOptions<WorkerOptions>().BindConfiguration(WorkerOptions.Section).ValidateDataAnnotations()
+    .Validate(options => VisibleDevices.OfThisProcess.Has(options.Devices), VisibleDevices.OfThisProcess.Rule).ValidateOnStart();
 builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
     .Configure<IOptions<WorkerOptions>>((kestrel, worker) => kestrel.Limits.MaxRequestBodySize = worker.Value.MaxBodyBytes);
 

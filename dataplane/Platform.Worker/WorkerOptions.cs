@@ -75,7 +75,7 @@ public sealed class WorkerOptions
     /// <summary>Allows jobs of kind <c>exec</c>, which run any command with the rights of this process. Default false.</summary>
     public bool ExecEnabled { get; set; }
 
-    /// <summary>Devices that jobs may take whole; a command sees those it has by <c>CUDA_VISIBLE_DEVICES</c>. Default 0, 0 to 64.</summary>
+    /// <summary>Devices that jobs may take whole; a command sees those it has by <c>CUDA_VISIBLE_DEVICES</c>, and they are among the worker's own if it has that variable. Default 0, 0 to 64.</summary>
     [Range(0, 64)]
     public int Devices { get; set; }
 

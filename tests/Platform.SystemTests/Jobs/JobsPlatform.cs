@@ -8,6 +8,7 @@ public sealed class JobsPlatform() : RunningPlatform(new Dictionary<string, stri
 {
     ["Worker__ExecEnabled"] = "true",
     ["Worker__MaxJobs"] = "2",
+    ["Worker__Devices"] = "1",
     ["Worker__PriceMicrosPerHour"] = "3600000",
     ["Control__RetryDelay"] = "00:00:00.05",
     ["Control__ArrayCheck"] = "00:00:01",

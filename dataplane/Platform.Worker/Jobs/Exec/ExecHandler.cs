@@ -133,7 +133,7 @@ internal sealed class ExecHandler(NvmeTier tier, IObjectStorage storage, WorkerN
         environment.TryAdd("PATH", Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
         environment.TryAdd("HOME", folders.Scratch);
         environment["TMPDIR"] = folders.Scratch;
-        environment["CUDA_VISIBLE_DEVICES"] = string.Join(',', context.Devices);
+        environment[VisibleDevices.Variable] = VisibleDevices.OfThisProcess.ValueFor(context.Devices);
         environment["PLATFORM_JOB_ID"] = context.Request.JobId;
         environment["PLATFORM_ATTEMPT"] = context.Request.Attempt.ToString(CultureInfo.InvariantCulture);
         environment["PLATFORM_NODE"] = node.Name;
