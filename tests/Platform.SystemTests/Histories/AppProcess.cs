@@ -64,6 +64,16 @@ internal sealed class AppProcess(string appId, string projectFolder, string prog
         }
     }
 
+    /// <summary>SIGTERM: it says and hands back what it has to, and ends.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_process is { HasExited: false } process)
+        {
+            Signal("TERM");
+            await process.WaitForExitAsync(cancellationToken);
+        }
+    }
+
     /// <summary>SIGSTOP or SIGCONT: the process stands still, with its connections open.</summary>
     public void Signal(string signal)
     {

@@ -5,7 +5,7 @@ using Platform.Jobs;
 
 namespace Platform.SystemTests.Histories;
 
-/// <summary>One seeded history: jobs submitted more than once, late, or with their doorbell lost, now and then cancelled; everything that a client could see recorded and checked.</summary>
+/// <summary>One seeded history: jobs and arrays of jobs, submitted more than once, late, or with their doorbell lost, now and then cancelled; everything that a client could see recorded and checked.</summary>
 internal sealed class History(PlatformUnderTest platform, int seed)
 {
     private const int Jobs = 2;
@@ -50,6 +50,10 @@ internal sealed class History(PlatformUnderTest platform, int seed)
         foreach (var spec in specs)
         {
             await CheckEndAsync(spec, cancellationToken);
+            if (spec.Array is not null)
+            {
+                await CheckIndexesAsync(spec, cancellationToken);
+            }
         }
 
         return _violations.Count == 0 ? [] : [$"Seed {seed}:", .. _violations, .. _events];
@@ -59,7 +63,11 @@ internal sealed class History(PlatformUnderTest platform, int seed)
     {
         var spec = new JobSpec { Id = $"h{seed}-{number}", Kind = JobKinds.Exec, MaxAttempts = _random.Next(6) == 0 ? FewAttempts : ManyAttempts, Priority = _random.Next(-1, 2), Labels = new Dictionary<string, string> { ["tenant"] = $"t{seed % 3}" } };
         return _random.Next(2) == 0
-            ? spec with { Command = ["sh", "-c", $"sleep 0.{_random.Next(10)}; {(_random.Next(6) == 0 ? "[ $PLATFORM_ATTEMPT -gt 1 ] || exit 3; " : "")}echo $PLATFORM_ATTEMPT > {{output}}/attempt"] }
+            ? spec with
+            {
+                Command = ["sh", "-c", $"sleep 0.{_random.Next(10)}; {(_random.Next(6) == 0 ? "[ $PLATFORM_ATTEMPT -gt 1 ] || exit 3; " : "")}echo $PLATFORM_ATTEMPT > {{output}}/attempt"],
+                Array = _random.Next(4) == 0 ? new JobArray { Size = 3, Parallelism = 2 } : null,
+            }
             : spec with { Kind = JobKinds.BatchInfer, Model = PlatformUnderTest.Model, Prompts = [.. Enumerable.Range(0, _random.Next(1, 20)).Select(i => $"item {i}")], MaxTokens = 32 };
     }
 
@@ -155,7 +163,8 @@ internal sealed class History(PlatformUnderTest platform, int seed)
         Expect(
             status.State == JobState.Succeeded
             || (status.State == JobState.Cancelled && _cancelled.Contains(id))
-            || (status.State == JobState.DeadLettered && Used(status) == spec.MaxAttempts && status.Result is null),
+            || (status.State == JobState.DeadLettered && Used(status) == spec.MaxAttempts && status.Result is null)
+            || (status.State == JobState.Failed && status.Failure!.Code == ErrorCodes.ArrayFailed && status.Array!.Failed > 0),
             $"{id}: ended as {status.State}: {status.Reason}");
         Expect(status.Attempts.Select(attempt => attempt.Number).SequenceEqual(Enumerable.Range(1, status.Attempts.Count)), $"{id}: attempts are numbered {string.Join(",", status.Attempts.Select(attempt => attempt.Number))}.");
         Expect(status.Attempts.Zip(status.Attempts.Skip(1)).All(pair => pair.First.Token < pair.Second.Token), $"{id}: tokens do not grow.");
@@ -165,7 +174,7 @@ internal sealed class History(PlatformUnderTest platform, int seed)
             Expect(attempt.Ledger!.LeaseMs == lease, $"{id}: attempt {attempt.Number} held its lease for {lease} ms, its ledger says {attempt.Ledger}.");
         }
 
-        if (status.State != JobState.Succeeded)
+        if (status.State != JobState.Succeeded || spec.Array is not null)
         {
             return;
         }
@@ -185,6 +194,35 @@ internal sealed class History(PlatformUnderTest platform, int seed)
         using var results = new StreamReader(await platform.Storage.OpenReadAsync(status.Result.Key, null, cancellationToken));
         var indexes = (await results.ReadToEndAsync(cancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("index").GetInt32());
         Expect(indexes.SequenceEqual(Enumerable.Range(0, spec.Prompts!.Count)), $"{id}: the results are not one line per item in order.");
+    }
+
+    /// <summary>Every index that the array has opened is a job that ended once, and together they are what the array says of them.</summary>
+    private async Task CheckIndexesAsync(JobSpec spec, CancellationToken cancellationToken)
+    {
+        if (_ends.TryGetValue(spec.Id!, out var parent) && parent.Array is null)
+        {
+            Expect(parent.State == JobState.Cancelled, $"{spec.Id}: {parent.State} without any index.");
+            return;
+        }
+
+        JobArrayStatus? array = null;
+        await platform.UntilAsync($"every index of {spec.Id} has told its end", Limit, async () =>
+            (array = (await platform.GetAsync(spec.Id!, cancellationToken))?.Array) is not null && array.Succeeded + array.Failed + array.Cancelled == array.Submitted, cancellationToken);
+        var states = new List<JobState>();
+        for (var index = 0; index < array!.Submitted; index++)
+        {
+            var id = JobSpecValidation.ChildId(spec.Id!, index);
+            if (_cancelled.Contains(spec.Id!))
+            {
+                _cancelled.Add(id);
+            }
+
+            await CheckEndAsync(spec with { Id = id, Array = null }, cancellationToken);
+            states.Add(_ends.TryGetValue(id, out var end) ? end.State : JobState.Queued);
+        }
+
+        var (succeeded, cancelled) = (states.Count(state => state == JobState.Succeeded), states.Count(state => state == JobState.Cancelled));
+        Expect((succeeded, cancelled) == (array.Succeeded, array.Cancelled), $"{spec.Id}: says {array}; its indexes ended as {string.Join(", ", states)}.");
     }
 
     /// <summary>Attempts that count: not those that a stopping node handed back.</summary>

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Platform.SystemTests.Histories;
 
-/// <summary>Seeded faults that all histories of a batch suffer together: processes killed or paused, sidecars restarted; a killed process comes back with another clock, off by up to an hour and up to a tenth too fast or too slow.</summary>
+/// <summary>Seeded faults that all histories of a batch suffer together: processes killed, stopped or paused, sidecars restarted; a killed or stopped process comes back with another clock, off by up to an hour and up to a tenth too fast or too slow.</summary>
 internal sealed class Storm(PlatformUnderTest platform, int seed)
 {
     private readonly Random _random = new(seed);
@@ -20,10 +20,10 @@ internal sealed class Storm(PlatformUnderTest platform, int seed)
             await Task.Delay(_random.Next(100, 800), cancellationToken);
             var app = apps[_random.Next(apps.Length)];
             var pause = _random.Next(50, 2600);
-            switch (_random.Next(4))
+            var clock = string.Create(CultureInfo.InvariantCulture, $"{TimeSpan.FromSeconds(_random.Next(-3600, 3600))};{_random.Next(90, 111) / 100.0}");
+            switch (_random.Next(5))
             {
                 case 0 or 1:
-                    var clock = string.Create(CultureInfo.InvariantCulture, $"{TimeSpan.FromSeconds(_random.Next(-3600, 3600))};{_random.Next(90, 111) / 100.0}");
                     _events.Enqueue($"kill {app.AppId} for {pause} ms, then its clock is {clock}");
                     app.Kill();
                     await Task.Delay(pause, cancellationToken);
@@ -36,6 +36,11 @@ internal sealed class Storm(PlatformUnderTest platform, int seed)
                     app.Signal("CONT");
                     break;
                 case 3:
+                    _events.Enqueue($"stop {app.AppId}, then its clock is {clock}");
+                    await app.StopAsync(cancellationToken);
+                    app.Start(clock);
+                    break;
+                case 4:
                     _events.Enqueue($"restart the sidecar of {app.AppId}");
                     await platform.RestartSidecarAsync(app.AppId, cancellationToken);
                     break;
