@@ -119,6 +119,10 @@ public sealed class BadInputTests(RunningPlatform platform) : IClassFixture<Runn
     }
 
     [Fact]
+    public void Up_WithAppsThatAnswerNoCallbacks_CallsNothingUnreadable() =>
+        Assert.DoesNotContain(platform.Up.Output, line => line.Contains("something unreadable", StringComparison.Ordinal));
+
+    [Fact]
     public async Task Up_PortInUse_NamesThePortAndTheOption()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);

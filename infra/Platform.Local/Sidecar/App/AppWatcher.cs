@@ -202,7 +202,7 @@ internal sealed class AppWatcher : IAsyncDisposable
         using var slot = await _app.EnterAsync(cancellationToken);
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_app.Address!, path));
         using var response = await _app.SendAsync(request, cancellationToken);
-        return response.StatusCode == System.Net.HttpStatusCode.OK ? await response.Content.ReadAsByteArrayAsync(cancellationToken) : null;
+        return response.StatusCode == System.Net.HttpStatusCode.OK ? (ReadOnlyMemory<byte>?)await response.Content.ReadAsByteArrayAsync(cancellationToken) : null;
     }
 
     private async Task UntilHealthyAsync(CancellationToken cancellationToken)
