@@ -9,6 +9,9 @@ internal static class WaitingSuite
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(15);
 
+    /// <summary>An actor that nobody called for a minute leaves memory; by then all of them have.</summary>
+    private static readonly TimeSpan UntilGone = TimeSpan.FromSeconds(75);
+
     public static async Task RunAsync(Figures figures, JobsPlatform platform, int queued)
     {
         var before = (List: await TimeAsync(() => platform.ListAsync()), Get: await TimeAsync(() => platform.GetAsync("one-1")), Bytes: platform.StateBytes, Memory: MemoryOf(platform.Control));
@@ -36,18 +39,20 @@ internal static class WaitingSuite
         figures.Add("memory of control before", before.Memory / 1e6, "MB");
         figures.Add("memory of control with all of them", MemoryOf(platform.Control) / 1e6, "MB");
         figures.Add("memory of control per waiting job", (MemoryOf(platform.Control) - before.Memory) / (double)queued, "B");
-        await MeasureIdleAsync(figures, platform, queued);
+        await MeasureIdleAsync(figures, platform, "while jobs leave memory");
+        await Task.Delay(UntilGone);
+        await MeasureIdleAsync(figures, platform, "after that");
+        figures.Add("wake-ups per waiting job and hour, by its alarm", TimeSpan.FromHours(1) / new Control.ControlOptions().QueueRecheck, "");
     }
 
     /// <summary>Processor time while nothing is asked for: of control, and of this process, in which the sidecars run.</summary>
-    private static async Task MeasureIdleAsync(Figures figures, JobsPlatform platform, int queued)
+    private static async Task MeasureIdleAsync(Figures figures, JobsPlatform platform, string when)
     {
         var (control, own) = (CpuOf(platform.Control), CpuOf(Process.GetCurrentProcess()));
         await Task.Delay(Idle);
         var perMinute = TimeSpan.FromMinutes(1) / Idle;
-        figures.Add("CPU of control per idle minute, all waiting jobs", (CpuOf(platform.Control) - control).TotalMilliseconds * perMinute, "ms");
-        figures.Add("CPU of the sidecars per idle minute", (CpuOf(Process.GetCurrentProcess()) - own).TotalMilliseconds * perMinute, "ms");
-        figures.Add("wake-ups per waiting job and hour, by its alarm", TimeSpan.FromHours(1) / new Control.ControlOptions().QueueRecheck, "");
+        figures.Add($"CPU of control per idle minute, {when}", (CpuOf(platform.Control) - control).TotalMilliseconds * perMinute, "ms");
+        figures.Add($"CPU of the sidecars per idle minute, {when}", (CpuOf(Process.GetCurrentProcess()) - own).TotalMilliseconds * perMinute, "ms");
     }
 
     private static TimeSpan CpuOf(Process process)
