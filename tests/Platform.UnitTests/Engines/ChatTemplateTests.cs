@@ -106,6 +106,21 @@ public sealed class ChatTemplateTests
         Assert.Contains(why, reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{"chat_template":5}""")]
+    [InlineData("""{"chat_template":[{"name":"default"}]}""")]
+    [InlineData("""{"chat_template":[5]}""")]
+    [InlineData("""{"chat_template":"a","bos_token":{}}""")]
+    [InlineData("""{"chat_template":"a","eos_token":7}""")]
+    [InlineData("""{"chat_template":""")]
+    public void For_FileThatIsNotWhatItShouldBe_FallsBackAndSaysWhy(string json)
+    {
+        var template = ChatTemplate.For(TokenizerFile.Parse(RandomModel.ByteTokenizer()), System.Text.Encoding.UTF8.GetBytes(json), out var reason);
+
+        Assert.Equal("plain", template.Name);
+        Assert.NotEmpty(reason!);
+    }
+
     [Fact]
     public void Render_MessagesThatTheTemplateRefuses_IsTheCallersFault()
     {

@@ -40,7 +40,7 @@ internal sealed class FileChatTemplate : ChatTemplate
             _ = template.RenderCore([new ChatMessage("user", "a"), new ChatMessage("assistant", "b"), new ChatMessage("user", "c")]);
             return template;
         }
-        catch (Exception fault) when (fault is JsonException or TemplateException or InvalidOperationException)
+        catch (Exception fault) when (fault is JsonException or TemplateException or InvalidOperationException or KeyNotFoundException)
         {
             reason = fault.Message;
             return null;

@@ -100,10 +100,10 @@ internal static class TokenizerFile
     {
         if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
         {
-            return (merge[0].GetString()!, merge[1].GetString()!);
+            return (Text(merge[0]), Text(merge[1]));
         }
 
-        var parts = merge.GetString()!.Split(' ');
+        var parts = Text(merge).Split(' ');
         return parts.Length == 2 ? (parts[0], parts[1]) : throw EngineException.ModelInvalid($"tokenizer.json: merge {rank} is '{merge.GetString()}'; expected two entries with a space between them.");
     }
 
@@ -117,7 +117,7 @@ internal static class TokenizerFile
 
         foreach (var token in list.EnumerateArray())
         {
-            var content = token.GetProperty("content").GetString()!;
+            var content = Text(token.GetProperty("content"));
             if (content.Length == 0 || Flag(token, "single_word"))
             {
                 throw EngineException.ModelInvalid($"tokenizer.json: added token '{content}' is empty or matches single words only, which is not supported.");
@@ -140,7 +140,7 @@ internal static class TokenizerFile
             if (type == "Split" && pattern is null && !byteLevel && !Flag(step, "invert") && step.GetProperty("behavior").GetString() == "Isolated")
             {
                 var match = step.GetProperty("pattern");
-                pattern = match.TryGetProperty("Regex", out var regex) ? regex.GetString() : System.Text.RegularExpressions.Regex.Escape(match.GetProperty("String").GetString()!);
+                pattern = match.TryGetProperty("Regex", out var regex) ? Text(regex) : System.Text.RegularExpressions.Regex.Escape(Text(match.GetProperty("String")));
             }
             else if (type == "ByteLevel" && !byteLevel)
             {
@@ -203,7 +203,7 @@ internal static class TokenizerFile
         {
             if (piece.TryGetProperty("SpecialToken", out var special))
             {
-                target.AddRange(step.GetProperty("special_tokens").GetProperty(special.GetProperty("id").GetString()!).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+                target.AddRange(step.GetProperty("special_tokens").GetProperty(Text(special.GetProperty("id"))).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
             }
             else
             {
@@ -233,6 +233,8 @@ internal static class TokenizerFile
 
         return TypeOf(step) == "Sequence" ? [.. step.GetProperty(listMember).EnumerateArray()] : [step];
     }
+
+    private static string Text(JsonElement element) => element.GetString() ?? throw new InvalidOperationException("null stands where a text is expected.");
 
     private static string? TypeOf(JsonElement element) => element.TryGetProperty("type", out var type) ? type.GetString() : null;
 
