@@ -39,9 +39,9 @@ internal static class WaitingSuite
         figures.Add("memory of control before", before.Memory / 1e6, "MB");
         figures.Add("memory of control with all of them", MemoryOf(platform.Control) / 1e6, "MB");
         figures.Add("memory of control per waiting job", (MemoryOf(platform.Control) - before.Memory) / (double)queued, "B");
-        await MeasureIdleAsync(figures, platform, "while jobs leave memory");
+        await MeasureIdleAsync(figures, platform, "right after");
         await Task.Delay(UntilGone);
-        await MeasureIdleAsync(figures, platform, "after that");
+        await MeasureIdleAsync(figures, platform, "once all have left memory");
         figures.Add("wake-ups per waiting job and hour, by its alarm", TimeSpan.FromHours(1) / new Control.ControlOptions().QueueRecheck, "");
     }
 
