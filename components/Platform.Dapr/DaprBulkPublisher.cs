@@ -30,12 +30,12 @@ public sealed class DaprBulkPublisher
             return [];
         }
 
-        var path = $"v1.0-alpha1/publish/bulk/{Uri.EscapeDataString(pubsub)}/{string.Join('/', topic.Split('/').Select(Uri.EscapeDataString))}{QueryString.Of(metadata)}";
+        var path = $"v1.0-alpha1/publish/bulk/{PathSegment.Escape(pubsub)}/{PathSegment.EscapeEach(topic)}{QueryString.Of(metadata)}";
         using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf(path)) { Content = JsonBody.Write((events, type), static (writer, batch) => Write(writer, batch.events, batch.type)) };
         HttpResponseMessage response;
         try
         {
-            response = await _sidecar.SendAsync(request, cancellationToken);
+            response = await _sidecar.SendForAllAsync(request, cancellationToken);
         }
         catch (HttpRequestException e)
         {

@@ -58,7 +58,7 @@ public sealed class DaprInvoker
     {
         ArgumentException.ThrowIfNullOrEmpty(appId);
         var path = method.TrimStart('/');
-        var request = new HttpRequestMessage(httpMethod, _sidecar.AddressOf($"v1.0/invoke/{Uri.EscapeDataString(appId)}/method/{path}"));
+        var request = new HttpRequestMessage(httpMethod, _sidecar.AddressOfMethod(appId, path));
         request.Options.Set(Target, (appId, path));
         return request;
     }

@@ -30,16 +30,16 @@ public sealed class DaprPublisher
 
     private async Task PublishAsync(string pubsub, string topic, HttpContent content, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellationToken)
     {
-        var path = $"v1.0/publish/{Uri.EscapeDataString(pubsub)}/{string.Join('/', topic.Split('/').Select(Uri.EscapeDataString))}{QueryString.Of(metadata)}";
+        var path = $"v1.0/publish/{PathSegment.Escape(pubsub)}/{PathSegment.EscapeEach(topic)}{QueryString.Of(metadata)}";
         using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf(path)) { Content = content };
         HttpResponseMessage response;
         try
         {
-            response = await _sidecar.SendAsync(request, cancellationToken);
+            response = await _sidecar.SendForAllAsync(request, cancellationToken);
         }
         catch (HttpRequestException e)
         {
-            throw new DaprPublishException($"The sidecar did not answer the publish to '{pubsub}/{topic}': {e.Message}", e) { ErrorCode = DaprErrorCodes.SidecarUnreachable };
+            throw new DaprPublishException($"The sidecar did not answer the publish to '{pubsub}/{topic}': {e.Message}", e) { ErrorCode = DaprErrorCodes.SidecarUnreachable, Method = topic };
         }
 
         using (response)
@@ -49,6 +49,7 @@ public sealed class DaprPublisher
                 var answer = await SidecarAnswer.ReadAsync(response, cancellationToken);
                 throw new DaprPublishException($"The publish to '{pubsub}/{topic}' answered {(int)answer.Status}: {answer.Words}")
                 {
+                    Method = topic,
                     StatusCode = answer.Status,
                     ErrorCode = answer.ErrorCode,
                     Body = answer.Body,

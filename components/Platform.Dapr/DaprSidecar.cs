@@ -51,7 +51,7 @@ public sealed class DaprSidecar
     /// <exception cref="DaprSidecarException">It was not set.</exception>
     public async Task SetMetadataAsync(string name, string value, CancellationToken cancellationToken = default)
     {
-        using var response = await SendAsync(HttpMethod.Put, $"v1.0/metadata/{Uri.EscapeDataString(name)}", new StringContent(value), cancellationToken);
+        using var response = await SendAsync(HttpMethod.Put, $"v1.0/metadata/{PathSegment.Escape(name)}", new StringContent(value), cancellationToken);
     }
 
     /// <summary>Asks the sidecar to stop gracefully.</summary>
@@ -66,7 +66,7 @@ public sealed class DaprSidecar
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, _sidecar.AddressOf(path));
-            using var response = await _sidecar.SendAsync(request, cancellationToken);
+            using var response = await _sidecar.SendForAllAsync(request, cancellationToken);
             return response.IsSuccessStatusCode;
         }
         catch (HttpRequestException)
@@ -81,7 +81,7 @@ public sealed class DaprSidecar
         HttpResponseMessage response;
         try
         {
-            response = await _sidecar.SendAsync(request, cancellationToken);
+            response = await _sidecar.SendForAllAsync(request, cancellationToken);
         }
         catch (HttpRequestException e)
         {

@@ -63,7 +63,7 @@ public sealed class DaprStateClient
     /// <summary>All operations, or none.</summary>
     public async Task ExecuteStateTransactionAsync(string store, IReadOnlyList<StateTransactionRequest> operations, CancellationToken cancellationToken = default)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{Uri.EscapeDataString(store)}/transaction"));
+        using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{PathSegment.Escape(store)}/transaction"));
         request.Content = JsonBody.Write(operations, static (writer, operations) =>
         {
             writer.WriteStartObject();
@@ -87,11 +87,18 @@ public sealed class DaprStateClient
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<IReadOnlyList<BulkStateItem<T>>> GetBulkStateAsync<T>(string store, IReadOnlyList<string> keys, JsonTypeInfo<T> type, int parallelism = 0, CancellationToken cancellationToken = default)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{Uri.EscapeDataString(store)}/bulk"));
+        using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{PathSegment.Escape(store)}/bulk"));
         request.Content = JsonBody.From(new BulkGetRequest(keys, parallelism), DaprJson.Default.BulkGetRequest);
         using var response = await SendAsync(request, store, cancellationToken);
-        var items = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), DaprJson.Default.ListBulkGetItem) ?? [];
-        return items.ConvertAll(item => new BulkStateItem<T>(item.Key, item.Data is { } data ? data.Deserialize(type) : default, item.ETag, item.Error));
+        try
+        {
+            var items = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancellationToken), DaprJson.Default.ListBulkGetItem) ?? [];
+            return items.ConvertAll(item => new BulkStateItem<T>(item.Key, item.Data is { } data ? data.Deserialize(type) : default, item.ETag, item.Error));
+        }
+        catch (JsonException e)
+        {
+            throw new DaprStateException($"Of {keys.Count} keys of store '{store}' at least one does not hold a {typeof(T).Name}: {e.Message}", e);
+        }
     }
 
     /// <summary>Writes several keys, each on its own: those whose condition holds are written even if another's does not. For all or none use <see cref="ExecuteStateTransactionAsync"/>.</summary>
@@ -121,7 +128,7 @@ public sealed class DaprStateClient
 
     private async Task<HttpResponseMessage> SaveAsync<T>(string store, IReadOnlyList<SaveStateItem<T>> items, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{Uri.EscapeDataString(store)}"));
+        using var request = new HttpRequestMessage(HttpMethod.Post, _sidecar.AddressOf($"v1.0/state/{PathSegment.Escape(store)}"));
         request.Content = JsonBody.Write((items, type), static (writer, batch) =>
         {
             writer.WriteStartArray();
@@ -135,7 +142,7 @@ public sealed class DaprStateClient
         return await SendRawAsync(request, store, cancellationToken);
     }
 
-    private static string PathOf(string store, string key) => $"v1.0/state/{Uri.EscapeDataString(store)}/{Uri.EscapeDataString(key)}";
+    private static string PathOf(string store, string key) => $"v1.0/state/{PathSegment.Escape(store)}/{PathSegment.Escape(key)}";
 
     private static string? ETagOf(HttpResponseMessage response) =>
         response.Headers.NonValidated.TryGetValues("ETag", out var values) ? values.ToString() : null;
@@ -156,7 +163,7 @@ public sealed class DaprStateClient
     {
         try
         {
-            return await _sidecar.SendAsync(request, cancellationToken);
+            return await _sidecar.SendForAllAsync(request, cancellationToken);
         }
         catch (HttpRequestException e)
         {

@@ -15,11 +15,11 @@ internal sealed class ActorApi(SidecarClient sidecar)
     /// <exception cref="DaprActorException">It is not a success.</exception>
     public async Task<HttpResponseMessage> SendForAnswerAsync(HttpMethod httpMethod, string type, string id, string path, HttpContent? content, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(httpMethod, sidecar.AddressOf($"v1.0/actors/{Uri.EscapeDataString(type)}/{Uri.EscapeDataString(id)}/{path}")) { Content = content };
+        using var request = new HttpRequestMessage(httpMethod, sidecar.AddressOf($"v1.0/actors/{PathSegment.Escape(type)}/{PathSegment.Escape(id)}/{path}")) { Content = content };
         HttpResponseMessage response;
         try
         {
-            response = await sidecar.SendAsync(request, cancellationToken);
+            response = await sidecar.SendForAllAsync(request, cancellationToken);
         }
         catch (HttpRequestException e)
         {

@@ -84,8 +84,7 @@ internal sealed class ActorEndpoints(ActorRuntime runtime, ILogger log)
             var callback = (body.IsEmpty ? null : JsonSerializer.Deserialize(body.Span, DaprJson.Default.ActorCallback)) ?? new ActorCallback(null, null, null, null);
             if (type is null || select(type, name, callback) is not { } turn)
             {
-                // Nobody will ever answer it here: stop it.
-                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                // Nobody will ever answer it here: stop it. The sidecar takes that word from a success only.
                 context.Response.Headers[DaprHeaders.ReminderCancel] = "true";
                 return;
             }

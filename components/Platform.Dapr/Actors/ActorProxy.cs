@@ -73,7 +73,7 @@ public sealed class ActorProxy
     }
 
     private Task<HttpResponseMessage> SendAsync(string method, HttpContent? content, CancellationToken cancellationToken) =>
-        _api.SendForAnswerAsync(HttpMethod.Put, ActorType, ActorId.Value, "method/" + Uri.EscapeDataString(method), content, cancellationToken);
+        _api.SendForAnswerAsync(HttpMethod.Put, ActorType, ActorId.Value, "method/" + PathSegment.Escape(method), content, cancellationToken);
 
     private async Task<T> ReadAsync<T>(string method, HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {

@@ -24,5 +24,5 @@ internal sealed class ActorSchedules(ActorApi api)
     public Task DeleteAsync(ScheduleKind kind, ActorHost host, string name) =>
         api.SendAsync(HttpMethod.Delete, host.ActorType, host.Id.Value, PathOf(kind, name), null, CancellationToken.None);
 
-    private static string PathOf(ScheduleKind kind, string name) => (kind == ScheduleKind.Reminder ? "reminders/" : "timers/") + Uri.EscapeDataString(name);
+    private static string PathOf(ScheduleKind kind, string name) => (kind == ScheduleKind.Reminder ? "reminders/" : "timers/") + PathSegment.Escape(name);
 }

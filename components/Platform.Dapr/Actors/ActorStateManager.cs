@@ -170,7 +170,7 @@ internal sealed class ActorStateManager(ActorApi api, JsonSerializerOptions json
             return known;
         }
 
-        using var response = await api.SendForAnswerAsync(HttpMethod.Get, actorType, actorId, "state/" + Uri.EscapeDataString(stateName), null, cancellationToken);
+        using var response = await api.SendForAnswerAsync(HttpMethod.Get, actorType, actorId, "state/" + PathSegment.Escape(stateName), null, cancellationToken);
         var entry = response.StatusCode == HttpStatusCode.NoContent
             ? new Entry { Exists = false }
             : new Entry { Exists = true, Raw = await response.Content.ReadAsByteArrayAsync(cancellationToken) };

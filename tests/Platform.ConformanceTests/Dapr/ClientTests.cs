@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
@@ -5,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Platform.Dapr;
 using Platform.Dapr.Actors;
+using Platform.Local;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -72,7 +74,84 @@ public sealed class ClientTests
         Assert.Equal(("ERR_DIRECT_INVOKE", "nobody", "x/y", true), (nobody.ErrorCode, nobody.AppId, nobody.Method, nobody.IsTransport));
         Assert.Equal((null, "app", "no", (HttpStatusCode)418, false), (own.ErrorCode, own.AppId, own.Method, own.StatusCode, own.IsTransport));
         Assert.Equal(("ERR_STATE_STORE_NOT_FOUND", HttpStatusCode.BadRequest), (store.ErrorCode, store.StatusCode));
-        Assert.Equal(("ERR_ACTOR_NO_ADDRESS", "Nobody", "1"), (actor.ErrorCode, actor.ActorType, actor.ActorId));
+        Assert.Equal(("ERR_ACTOR_NO_ADDRESS", "Nobody", "1", "method/Do"), (actor.ErrorCode, actor.ActorType, actor.ActorId, actor.Method));
+        var publish = await Assert.ThrowsAsync<DaprPublishException>(() => services.GetRequiredService<DaprPublisher>().PublishEventAsync("nowhere", "a/b", 1, TestJson.Default.Int32, cancellationToken: Stop));
+        Assert.Equal(("ERR_PUBSUB_NOT_FOUND", HttpStatusCode.NotFound, "a/b"), (publish.ErrorCode, publish.StatusCode, publish.Method));
+    }
+
+    [Fact]
+    public async Task Actor_ChangesOfOneTurn_AreOneTransactionAndThoseOfAFailedTurnNone()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var requests = new ConcurrentQueue<string>();
+        var between = LoopbackPort.AnyFree();
+        var app = await cluster.StartAsync(
+            "actors",
+            app => app.MapActorsHandlers(),
+            services =>
+            {
+                services.AddSingleton(new DaprOptions { HttpEndpoint = new Uri($"http://127.0.0.1:{between}/") });
+                services.AddActors(options =>
+                {
+                    options.RegisterActor<KeeperActor>();
+                    options.JsonContext = TestJson.Default;
+                });
+            });
+        using var onward = TestCluster.ClientOf(app.Sidecar);
+        await using var spy = new TestApp(app.Sidecar, between, spy => spy.Run(async context =>
+        {
+            var body = await new StreamReader(context.Request.Body).ReadToEndAsync(Stop);
+            requests.Enqueue($"{context.Request.Method} {context.Request.Path.Value![(context.Request.Path.Value!.IndexOf("state", StringComparison.Ordinal))..]} {body}".Trim());
+            using var answer = await onward.SendAsync(new HttpMethod(context.Request.Method), context.Request.Path.Value![1..], body.Length > 0 ? Answers.Json(body) : null);
+            context.Response.StatusCode = (int)answer.StatusCode;
+            await context.Response.WriteAsync(await answer.TextAsync(), Stop);
+        }), null);
+        await spy.StartAsync();
+        async Task<string> CallAsync(int value) => await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/KeeperActor/1/method/Keep", Answers.Json(value.ToString()))).TextAsync();
+
+        Assert.Equal("1", await CallAsync(1));
+        Assert.Contains("asked to", await CallAsync(-1), StringComparison.Ordinal);
+        Assert.Equal("3", await CallAsync(2));
+
+        // What was read or written is known from then on; a failed turn leaves nothing, not even that.
+        Assert.Equal(
+            [
+                "GET state/a", "GET state/c", """POST state [{"operation":"upsert","request":{"key":"a","value":1}},{"operation":"upsert","request":{"key":"b","value":1}}]""",
+                "GET state/a", "GET state/c", """POST state [{"operation":"upsert","request":{"key":"a","value":3}},{"operation":"upsert","request":{"key":"b","value":2}}]""",
+            ],
+            requests);
+    }
+
+    [Fact]
+    public async Task ActorHandlers_SayWhatTheAppHostsAndThatItLives()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var app = await cluster.StartAsync(
+            "actors",
+            app => app.MapActorsHandlers(),
+            services =>
+            {
+                services.AddActors(options =>
+                {
+                    options.RegisterActor<KeeperActor>("Keeper");
+                    options.ActorIdleTimeout = TimeSpan.FromMinutes(5);
+                    options.DrainOngoingCallTimeout = TimeSpan.FromSeconds(7);
+                    options.DrainRebalancedActors = false;
+                    options.ReentrancyEnabled = true;
+                    options.ReentrancyMaxStackDepth = 9;
+                    options.JsonContext = TestJson.Default;
+                });
+            },
+            options => options with { AppApiToken = "secret" });
+        using var direct = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{app.Port}/") };
+
+        await (await direct.SendAsync(HttpMethod.Get, "healthz")).IsAsync(HttpStatusCode.OK);
+        await (await direct.SendAsync(HttpMethod.Get, "dapr/config")).IsAsync(HttpStatusCode.Unauthorized);
+        await (await direct.SendAsync(HttpMethod.Put, "actors/Keeper/1/method/Keep", Answers.Json("1"))).IsAsync(HttpStatusCode.Unauthorized);
+        await (await direct.SendAsync(HttpMethod.Delete, "actors/Keeper/1")).IsAsync(HttpStatusCode.Unauthorized);
+        await (await direct.SendAsync(HttpMethod.Get, "dapr/config", null, ("dapr-api-token", "secret"))).IsAsync(
+            HttpStatusCode.OK,
+            """{"entities":["Keeper"],"actorIdleTimeout":"300s","drainOngoingCallTimeout":"7s","drainRebalancedActors":false,"reentrancy":{"enabled":true,"maxStackDepth":9}}""");
     }
 
     [Fact]
@@ -88,7 +167,7 @@ public sealed class ClientTests
         using var answer = await invoker.SendAsync(invoker.CreateInvokeMethodRequest(HttpMethod.Get, "app", "token"), cancellationToken: Stop);
 
         await answer.IsAsync(HttpStatusCode.OK, "to-app");
-        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/app/method/token")).IsAsync(HttpStatusCode.Unauthorized, "invalid api token");
+        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/app/method/token")).IsAsync(HttpStatusCode.Unauthorized, "invalid api token\n");
         await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/metadata", null, ("dapr-api-token", "to-app"))).IsAsync(HttpStatusCode.Unauthorized);
     }
 
@@ -130,5 +209,23 @@ public sealed class ClientTests
     private interface ITwoArguments : IActor
     {
         Task Add(int a, int b);
+    }
+
+    private interface IKeeper : IActor
+    {
+        Task<int> Keep(int value);
+    }
+
+    /// <summary>Changes two keys in a turn and asks for a third.</summary>
+    private sealed class KeeperActor(ActorHost host) : Actor(host), IKeeper
+    {
+        public async Task<int> Keep(int value)
+        {
+            var before = await StateManager.TryGetStateAsync<int>("a");
+            await StateManager.SetStateAsync("a", before.Value + Math.Abs(value));
+            await StateManager.SetStateAsync("b", value);
+            await StateManager.TryRemoveStateAsync("c");
+            return value > 0 ? before.Value + value : throw new InvalidOperationException("asked to");
+        }
     }
 }

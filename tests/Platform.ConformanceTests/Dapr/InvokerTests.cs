@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Platform.Dapr;
+using Platform.Local;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -95,6 +96,86 @@ public sealed class InvokerTests
 
         Assert.Equal((HttpStatusCode.Conflict, "out of stock", "callee", "orders?dry=1", (string?)null, false), (failure.StatusCode, failure.Body, failure.AppId, failure.Method, failure.ErrorCode, failure.IsTransport));
         await raw.IsAsync(HttpStatusCode.Conflict, "out of stock");
+    }
+
+    [Theory]
+    [InlineData("../../../state/statestore/secret")]
+    [InlineData("..%2F../../../../state/statestore/secret")]
+    [InlineData("x/%2e%2e/%2E%2E/%2e./../state/statestore/secret")]
+    [InlineData("..\\..\\..\\..\\metadata")]
+    public async Task Method_ThatClimbs_ReachesNoOtherPartOfTheSidecar(string method)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        await cluster.StartAsync("callee", app => app.Run(context => context.Response.WriteAsync(context.Request.Path)));
+        var caller = await cluster.StartAsync("caller");
+        await caller.Client.SendAsync(HttpMethod.Post, "v1.0/state/statestore", Answers.Json("""[{"key":"secret","value":1}]"""));
+        var invoker = caller.Services.GetRequiredService<DaprInvoker>();
+
+        var e = Assert.Throws<ArgumentException>(() => invoker.CreateInvokeMethodRequest(HttpMethod.Get, "callee", method));
+        Assert.Contains("leads out of the app", e.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => invoker.CreateInvokeMethodRequest(HttpMethod.Get, "..", "x"));
+        using var within = await invoker.SendAsync(invoker.CreateInvokeMethodRequest(HttpMethod.Get, "callee", "a/../b%2Fc?q=.."), cancellationToken: Stop);
+        await within.IsAsync(HttpStatusCode.OK, "/b/c");
+    }
+
+    [Fact]
+    public async Task Names_OfStateTopicsAndActors_AreNamesEvenIfTheyAreDots()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var recording = new RecordingApp { Config = """{"entities":["T"]}""", Subscribe = """[{"pubsubname":"pubsub","topic":"../../state","route":"/t"}]""" };
+        var app = await cluster.StartAsync("app", recording.Map);
+        var state = app.Services.GetRequiredService<DaprStateClient>();
+        foreach (var key in new[] { "..", ".", "../../metadata", "a b/%2E%2E" })
+        {
+            await state.SaveStateAsync("statestore", key, key, TestJson.Default.String, cancellationToken: Stop);
+            Assert.Equal(key, await state.GetStateAsync("statestore", key, TestJson.Default.String, cancellationToken: Stop));
+            await state.DeleteStateAsync("statestore", key, Stop);
+            Assert.Null(await state.GetStateAsync("statestore", key, TestJson.Default.String, cancellationToken: Stop));
+        }
+
+        await app.Services.GetRequiredService<DaprPublisher>().PublishEventAsync("pubsub", "../../state", 1, TestJson.Default.Int32, cancellationToken: Stop);
+        await recording.UntilAsync("/t", 1);
+        var actor = app.Services.GetRequiredService<Platform.Dapr.Actors.ActorProxyFactory>().CreateActorProxy("T", "..");
+        var refused = await Assert.ThrowsAsync<DaprActorException>(() => actor.InvokeMethodAsync("m", Stop));
+        Assert.Equal("ERR_BAD_REQUEST", refused.ErrorCode);
+    }
+
+    [Fact]
+    public async Task Answer_ThatBreaksOff_IsTheFailureOfItsBlock()
+    {
+        var port = LoopbackPort.AnyFree();
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, port);
+        listener.Start();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var half = Task.Run(
+            async () =>
+            {
+                while (true)
+                {
+                    using var client = await listener.AcceptTcpClientAsync(stop.Token);
+                    using var request = new StreamReader(client.GetStream(), leaveOpen: true);
+                    while (await request.ReadLineAsync(stop.Token) is { Length: > 0 })
+                    {
+                    }
+
+                    await client.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[{\"key\":"u8.ToArray(), stop.Token);
+                }
+            },
+            Stop);
+        var services = new ServiceCollection().AddDapr(options => options.HttpEndpoint = new Uri($"http://127.0.0.1:{port}")).BuildServiceProvider();
+
+        var state = services.GetRequiredService<DaprStateClient>();
+        await Assert.ThrowsAsync<DaprStateException>(() => state.GetStateAsync("s", "k", TestJson.Default.String, cancellationToken: Stop));
+        await Assert.ThrowsAsync<DaprStateException>(() => state.GetBulkStateAsync("s", ["k"], TestJson.Default.String, cancellationToken: Stop));
+        await Assert.ThrowsAsync<DaprPublishException>(() => services.GetRequiredService<DaprPublisher>().PublishEventAsync("p", "t", 1, TestJson.Default.Int32, cancellationToken: Stop));
+        await Assert.ThrowsAsync<DaprSidecarException>(() => services.GetRequiredService<DaprSidecar>().GetMetadataAsync(Stop));
+        await Assert.ThrowsAsync<DaprActorException>(() => services.GetRequiredService<Platform.Dapr.Actors.ActorProxyFactory>().CreateActorProxy("T", "1").InvokeMethodAsync("m", TestJson.Default.Int32, Stop));
+        var invocation = await Assert.ThrowsAsync<DaprInvocationException>(() => services.GetRequiredService<DaprInvoker>().InvokeMethodAsync(HttpMethod.Get, "a", "m", TestJson.Default.Int32, Stop));
+        Assert.Equal(("a", "m", true), (invocation.AppId, invocation.Method, invocation.IsTransport));
+
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => half);
+        await services.DisposeAsync();
     }
 
     [Fact]
