@@ -138,7 +138,7 @@ internal sealed class SidecarCluster : IAsyncDisposable
         {
             for (var tick = 1; await timer.WaitForNextTickAsync(cancellationToken); tick++)
             {
-                await Actors.DeactivateIdleAsync();
+                Actors.DeactivateIdle();
                 if (tick % ExpirySweepTicks == 0)
                 {
                     await ForgetExpiredAsync(cancellationToken);

@@ -55,6 +55,142 @@ public sealed class ActorFaultTests
     }
 
     [Fact]
+    public async Task Reminders_OfATypeThatStandsStill_HoldUpNoOther()
+    {
+        const int Count = 130; // More than one type may have under way.
+        await using var cluster = await TestCluster.OpenAsync();
+        var never = new TaskCompletionSource();
+        var (stuck, fine) = (new ConcurrentDictionary<string, bool>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var stalls = await cluster.StartAsync("stalls", app =>
+        {
+            app.MapGet("/dapr/config", () => Results.Text("""{"entities":["Stuck"]}""", "application/json"));
+            app.MapPut("/actors/Stuck/{id}/method/remind/{name}", async (string id) =>
+            {
+                stuck[id] = true;
+                await never.Task;
+            });
+        });
+        var works = await cluster.StartAsync("works", app =>
+        {
+            app.MapGet("/dapr/config", () => Results.Text("""{"entities":["Fine"]}""", "application/json"));
+            app.MapPut("/actors/Fine/{id}/method/remind/{name}", () => fine.SetResult());
+        });
+        await Task.WhenAll(Enumerable.Range(0, Count).Select(async i =>
+            await (await stalls.Client.SendAsync(HttpMethod.Post, $"v1.0/actors/Stuck/{i}/reminders/wake", Answers.Json("""{"dueTime":"0s"}"""))).IsAsync(HttpStatusCode.NoContent)));
+        while (stuck.Count < 128)
+        {
+            await Task.Delay(5, Stop);
+        }
+
+        await works.Client.SendAsync(HttpMethod.Post, "v1.0/actors/Fine/1/reminders/wake", Answers.Json("""{"dueTime":"0s"}"""));
+
+        await fine.Task.WaitAsync(Stop);
+        Assert.Equal(128, stuck.Count);
+        never.SetResult();
+    }
+
+    [Fact]
+    public async Task Deactivation_ThatStandsStill_HoldsUpNoOtherApp()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var never = new TaskCompletionSource();
+        var (begun, ended) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        Action<WebApplication> Map(string type, Func<Task> deactivate) => app =>
+        {
+            app.MapGet("/dapr/config", () => Results.Text($$"""{"entities":["{{type}}"],"actorIdleTimeout":"10ms"}""", "application/json"));
+            app.MapPut("/actors/{type}/{id}/method/{name}", () => Results.Ok());
+            app.MapDelete("/actors/{type}/{id}", deactivate);
+        };
+        var stalls = await cluster.StartAsync("stalls", Map("Stuck", () =>
+        {
+            begun.TrySetResult();
+            return never.Task;
+        }));
+        var works = await cluster.StartAsync("works", Map("Fine", () =>
+        {
+            ended.TrySetResult();
+            return Task.CompletedTask;
+        }));
+        await stalls.Client.SendAsync(HttpMethod.Post, "v1.0/actors/Stuck/1/method/m");
+        await begun.Task.WaitAsync(Stop);
+
+        await works.Client.SendAsync(HttpMethod.Post, "v1.0/actors/Fine/1/method/m");
+
+        await ended.Task.WaitAsync(Stop);
+        never.SetResult();
+    }
+
+    [Fact]
+    public async Task Drain_WaitsForTurnsThatHang_AndMeanwhileDeactivatesTheOthers()
+    {
+        const int Count = 10; // Of each kind: that all idle ones came first by chance is out of the question.
+        await using var cluster = await TestCluster.OpenAsync();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (hanging, ended) = (new ConcurrentDictionary<string, bool>(), new ConcurrentDictionary<string, bool>());
+        var app = await cluster.StartAsync("app", app =>
+        {
+            app.MapGet("/dapr/config", () => Results.Text("""{"entities":["T"],"drainOngoingCallTimeout":"1h"}""", "application/json"));
+            app.MapPut("/actors/T/{id}/method/quick", () => Results.Ok());
+            app.MapPut("/actors/T/{id}/method/hang", (string id) =>
+            {
+                hanging[id] = true;
+                return release.Task;
+            });
+            app.MapDelete("/actors/T/{id}", (string id) => { ended[id] = true; });
+        });
+        await Task.WhenAll(Enumerable.Range(0, Count).Select(i => app.Client.SendAsync(HttpMethod.Post, $"v1.0/actors/T/idle{i}/method/quick")));
+        var turns = Enumerable.Range(0, Count).Select(i => app.Client.SendAsync(HttpMethod.Post, $"v1.0/actors/T/busy{i}/method/hang")).ToList();
+        while (hanging.Count < Count)
+        {
+            await Task.Delay(5, Stop);
+        }
+
+        var end = app.Sidecar.DisposeAsync().AsTask();
+        while (ended.Count < Count)
+        {
+            await Task.Delay(5, Stop);
+        }
+
+        Assert.All(ended.Keys, id => Assert.StartsWith("idle", id, StringComparison.Ordinal));
+        release.SetResult();
+        await end;
+        Assert.Equal(2 * Count, ended.Count);
+        await Task.WhenAll(turns.Select(turn => Task.WhenAny(turn)));
+    }
+
+    [Fact]
+    public async Task Reminders_ThatFailAndWaitLong_HoldUpNoOther()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var (failed, fine) = (new ConcurrentDictionary<string, bool>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var app = await cluster.StartAsync("app", app =>
+        {
+            app.MapGet("/dapr/config", () => Results.Text("""{"entities":["T"]}""", "application/json"));
+            app.MapPut("/actors/T/{id}/method/remind/{name}", (string id) =>
+            {
+                if (id == "fine")
+                {
+                    fine.SetResult();
+                    return Results.Ok();
+                }
+
+                failed[id] = true;
+                return Results.StatusCode(500);
+            });
+        });
+        const string Patient = """{"dueTime":"0s","failurePolicy":{"constant":{"interval":"2000h","maxRetries":3}}}"""; // Longer than a timer of .NET can wait.
+        await Task.WhenAll(Enumerable.Range(0, 130).Select(i => app.Client.SendAsync(HttpMethod.Post, $"v1.0/actors/T/{i}/reminders/wake", Answers.Json(Patient))));
+        while (failed.Count < 130)
+        {
+            await Task.Delay(5, Stop);
+        }
+
+        await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/fine/reminders/wake", Answers.Json("""{"dueTime":"0s"}"""));
+
+        await fine.Task.WaitAsync(Stop);
+    }
+
+    [Fact]
     public async Task App_ThatDiesInATurn_FailsThatCallAndLetsTheNextTurnRunInItsNextLife()
     {
         await using var cluster = await TestCluster.OpenAsync();

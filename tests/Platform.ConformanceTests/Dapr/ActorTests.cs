@@ -61,12 +61,13 @@ public sealed class ActorTests
     }
 
     [Fact]
-    public async Task State_OfAnActorThatIsNotActive_Is400()
+    public async Task State_OfAnActorThatIsNotActive_IsReadAndNotWritten()
     {
         await using var cluster = await TestCluster.OpenAsync();
         var app = await StartAsync(cluster);
 
-        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/actors/CounterActor/never/state/count")).IsErrorAsync(400, "ERR_ACTOR_INSTANCE_MISSING");
+        await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/actors/CounterActor/never/state/count")).IsAsync(HttpStatusCode.NoContent, "");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/CounterActor/never/state", Answers.Json("[]"))).IsErrorAsync(400, "ERR_ACTOR_INSTANCE_MISSING");
         await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/CounterActor/c/method/Get")).IsAsync(HttpStatusCode.OK, "0");
         await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/actors/CounterActor/c/state/count")).IsAsync(HttpStatusCode.NoContent, "");
         await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/CounterActor/c/state", Answers.Json("""[{"operation":"upsert","request":{"key":"count","value":9}}]"""))).IsAsync(HttpStatusCode.NoContent);
@@ -141,7 +142,8 @@ public sealed class ActorTests
         await Task.Delay(200, Stop);
 
         Assert.Equal(count, history.Turns.Count(turn => turn.Name == "timer:ping"));
-        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/CounterActor/other/timers/x", Answers.Json("""{"dueTime":"1s","callback":"Ping"}"""))).IsErrorAsync(500, "ERR_ACTOR_TIMER_CREATE");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/Other/t/timers/x", Answers.Json("""{"dueTime":"1s","callback":"Ping"}"""))).IsErrorAsync(500, "ERR_ACTOR_TIMER_CREATE");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/CounterActor/t/timers/x", Answers.Json("""{"dueTime":"soon"}"""))).IsErrorAsync(500, "ERR_ACTOR_TIMER_CREATE");
     }
 
     [Fact]

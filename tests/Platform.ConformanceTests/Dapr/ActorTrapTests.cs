@@ -37,7 +37,7 @@ public sealed class ActorTrapTests
 
         var answer = await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/method/m");
 
-        Assert.Contains(status == 404 ? "actor method not found" : $"({status}) {body.Replace("\"", "\\u0022", StringComparison.Ordinal)}", await answer.TextAsync(), StringComparison.Ordinal);
+        Assert.Contains(status == 404 ? "actor method not found: actors/T/1/method/m" : $"({status}) {body.Replace("\"", "\\u0022", StringComparison.Ordinal)}", await answer.TextAsync(), StringComparison.Ordinal);
         await answer.IsErrorAsync(500, "ERR_ACTOR_INVOKE_METHOD");
     }
 
@@ -124,6 +124,19 @@ public sealed class ActorTrapTests
         Assert.Single(recording.Of("/actors/T/1/method/remind/r"));
     }
 
+    [Theory]
+    [InlineData(404, "true")]
+    [InlineData(200, "false")]
+    public async Task Reminder_ThatTheAppCancelsWithoutSuccessOrSaysNoTo_GoesOn(int status, string cancel)
+    {
+        var (cluster, app, recording) = await StartAsync((_, _) => (status, ""), headers => headers["X-DaprReminderCancel"] = cancel);
+        await using var _ = cluster;
+
+        await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/reminders/r", Answers.Json("""{"dueTime":"0s","period":"10ms","failure_policy":{"drop":{}}}"""));
+
+        await recording.UntilAsync("/actors/T/1/method/remind/r", 3);
+    }
+
     [Fact]
     public async Task Reminder_ThatExistsAndMustNot_Is409()
     {
@@ -189,14 +202,48 @@ public sealed class ActorTrapTests
     }
 
     [Fact]
-    public async Task Actors_WithoutAStoreForThem_CanBeCalledButKeepNothing()
+    public async Task Actors_WithoutAStoreForThem_AreNotHosted()
     {
         await using var cluster = await TestCluster.OpenAsync(components: "");
         var app = await cluster.StartAsync("app", new RecordingApp { Config = """{"entities":["T"]}""" }.Map);
 
-        await (await app.Client.SendAsync(HttpMethod.Put, "v1.0/actors/T/1/method/m")).IsAsync(HttpStatusCode.OK);
+        await (await app.Client.SendAsync(HttpMethod.Put, "v1.0/actors/T/1/method/m")).IsErrorAsync(404, "ERR_ACTOR_NO_ADDRESS");
         await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/actors/T/1/state/k")).IsErrorAsync(500, "ERR_ACTOR_RUNTIME_NOT_FOUND");
-        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/state", Answers.Json("[]"))).IsErrorAsync(500, "ERR_ACTOR_RUNTIME_NOT_FOUND");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/state", Answers.Json("[]"))).IsErrorAsync(400, "ERR_ACTOR_INSTANCE_MISSING");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/reminders/r", Answers.Json("""{"dueTime":"1s"}"""))).IsErrorAsync(403, "ERR_ACTOR_REMINDER_NON_HOSTED");
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/timers/t", Answers.Json("""{"dueTime":"1s"}"""))).IsErrorAsync(500, "ERR_ACTOR_TIMER_CREATE");
+    }
+
+    [Fact]
+    public async Task Timer_OfAnActorThatIsNotActive_WakesIt()
+    {
+        var (cluster, app, recording) = await StartAsync();
+        await using var _ = cluster;
+
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/timers/t", Answers.Json("""{"callback":"tick","dueTime":"10ms"}"""))).IsAsync(HttpStatusCode.NoContent);
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/timers/late", Answers.Json("""{"callback":"tick","dueTime":"2000h","period":"P1Y"}"""))).IsAsync(HttpStatusCode.NoContent);
+
+        await recording.UntilAsync("/actors/T/1/method/timer/t", 1);
+        Assert.Empty(recording.Of("/actors/T/1/method/timer/late"));
+        await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/T/1/timers/t", Answers.Json("""{"dueTime":"P9999Y"}"""))).IsErrorAsync(500, "ERR_ACTOR_TIMER_CREATE");
+    }
+
+    [Theory]
+    [InlineData("a%2Fb", "name contains forbidden character: \"a/b\"")]
+    [InlineData("%2E%2E", "name is a path traversal sequence: \"..\"")]
+    [InlineData("a%09b", "name contains control character at position 1: \"a\tb\"")]
+    public async Task Names_OfTimersAndReminders_AreNoPaths(string name, string words)
+    {
+        var (cluster, app, _) = await StartAsync();
+        await using var _1 = cluster;
+
+        foreach (var kind in new[] { "timers", "reminders" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"{app.Client.BaseAddress}v1.0/actors/T/1/{kind}/{name}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true })) { Content = Answers.Json("""{"dueTime":"1h"}""") };
+            var answer = await app.Client.SendAsync(request, Stop);
+            await answer.IsErrorAsync(400, "ERR_BAD_REQUEST");
+            Assert.Equal("invalid request: " + words, (await answer.JsonAsync()).GetProperty("message").GetString());
+        }
     }
 
     [Fact]

@@ -14,6 +14,9 @@ internal sealed class ActorHostApp(AppChannel app, IReadOnlyList<ActorTypeSettin
     /// <summary>False once the process is away.</summary>
     public bool IsAlive { get; set; } = true;
 
+    /// <summary>The deactivation of its idle actors that is under way or was the last.</summary>
+    public Task Sweep { get; set; } = Task.CompletedTask;
+
     public ActorTypeSettings SettingsOf(string type) => _types[type];
 
     public bool Hosts(string type) => _types.ContainsKey(type);

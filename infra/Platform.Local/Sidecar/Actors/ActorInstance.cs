@@ -39,16 +39,23 @@ internal sealed class ActorInstance(ActorKey key)
         }
     }
 
-    public void SetTimer(ActorTimer timer)
+    /// <summary>Adds a timer, in place of one of its name; false if the actor is not active there any more.</summary>
+    public bool SetTimer(ActorTimer timer, ActorHostApp host)
     {
         lock (_timers)
         {
+            if (!ReferenceEquals(Host, host))
+            {
+                return false;
+            }
+
             if (_timers.Remove(timer.Name, out var old))
             {
                 old.Dispose();
             }
 
             _timers.Add(timer.Name, timer);
+            return true;
         }
     }
 

@@ -11,6 +11,7 @@ internal sealed class ActorScheduleApi(SidecarActors self, ActorTable table, Rem
 {
     public async Task SaveReminderAsync(HttpContext context, ActorKey actor, string name)
     {
+        NameRule.Require(name);
         RequireHosted(actor);
         try
         {
@@ -73,19 +74,12 @@ internal sealed class ActorScheduleApi(SidecarActors self, ActorTable table, Rem
 
     public async Task SaveTimerAsync(HttpContext context, ActorKey actor, string name)
     {
-        var host = self.Host;
-        if (host?.Hosts(actor.Type) != true || table.FindActive(actor, host) is not { } instance)
-        {
-            throw new DaprErrorException(500, "ERR_ACTOR_TIMER_CREATE", $"error creating actor timer: actor {actor.Type}/{actor.Id} is not active in this app");
-        }
-
+        NameRule.Require(name);
         try
         {
             using var body = await RequestBody.ReadJsonAsync(context, maxBodyBytes);
             var schedule = ScheduleRequest.Parse(body.RootElement, time.GetUtcNow());
-            var timer = new ActorTimer(name, schedule, body.RootElement, table, instance, host, log, time);
-            instance.SetTimer(timer);
-            timer.Start();
+            await StartTimerAsync(actor, name, schedule, body.RootElement);
         }
         catch (FormatException e)
         {
@@ -97,8 +91,26 @@ internal sealed class ActorScheduleApi(SidecarActors self, ActorTable table, Rem
 
     public Task DeleteTimerAsync(HttpContext context, ActorKey actor, string name)
     {
-        table.FindActive(actor, self.Host)?.RemoveTimer(name);
+        table.Find(actor)?.RemoveTimer(name);
         return context.AnswerNothingAsync();
+    }
+
+    /// <summary>Starts a timer of an actor of a type that this app hosts, wherever its place is; one that is not active becomes it.</summary>
+    private async Task StartTimerAsync(ActorKey actor, string name, ScheduleRequest schedule, JsonElement body)
+    {
+        while (self.Host?.Hosts(actor.Type) == true && await table.ActivateAsync(actor) is var (instance, host))
+        {
+            var timer = new ActorTimer(name, schedule, body, table, instance, host, log, time);
+            if (instance.SetTimer(timer, host))
+            {
+                timer.Start();
+                return;
+            }
+
+            timer.Dispose(); // It was deactivated in between.
+        }
+
+        throw new DaprErrorException(500, "ERR_ACTOR_TIMER_CREATE", $"error creating actor timer: can't create timer for actor {actor}: actor type not registered");
     }
 
     private static Reminder ReminderOf(ActorKey actor, string name, ScheduleRequest schedule, DateTimeOffset now)

@@ -7,12 +7,17 @@ using Platform.Local.Sidecar.State;
 
 namespace Platform.Local.Sidecar.Actors;
 
-/// <summary><c>/v1.0/actors/{type}/{id}/state</c>: only for an actor that is active in this sidecar's app, and all of a request or nothing.</summary>
+/// <summary><c>/v1.0/actors/{type}/{id}/state</c>: written only by an actor that is active in this sidecar's app, and all of a request or nothing.</summary>
 internal sealed class ActorStateApi(SidecarActors self, ActorTable table, StateComponent? store, ResiliencyPolicies policies, long maxBodyBytes)
 {
     public async Task SaveAsync(HttpContext context, ActorKey actor)
     {
-        var component = RequireActive(actor);
+        if (table.FindActive(actor, self.Host) is null)
+        {
+            throw new DaprErrorException(400, "ERR_ACTOR_INSTANCE_MISSING", "actor instance is missing");
+        }
+
+        var component = RequireStore();
         using var body = await RequestBody.ReadJsonAsync(context, maxBodyBytes);
         List<StateOperation> operations;
         try
@@ -41,7 +46,7 @@ internal sealed class ActorStateApi(SidecarActors self, ActorTable table, StateC
 
     public async Task GetAsync(HttpContext context, ActorKey actor, string key)
     {
-        if (RequireActive(actor).Store.Find(KeyOf(actor, key)) is not { } record)
+        if (RequireStore().Store.Find(KeyOf(actor, key)) is not { } record)
         {
             await context.AnswerNothingAsync();
             return;
@@ -67,15 +72,8 @@ internal sealed class ActorStateApi(SidecarActors self, ActorTable table, StateC
         };
     }
 
-    private StateComponent RequireActive(ActorKey key)
-    {
-        if (store is null)
-        {
-            throw new DaprErrorException(500, "ERR_ACTOR_RUNTIME_NOT_FOUND", "the state store is not configured to use the actor runtime. Have you set the - name: actorStateStore value: \"true\" in your state store component file?");
-        }
-
-        return table.FindActive(key, self.Host) is not null ? store : throw new DaprErrorException(400, "ERR_ACTOR_INSTANCE_MISSING", "actor instance is missing");
-    }
+    private StateComponent RequireStore() => store
+        ?? throw new DaprErrorException(500, "ERR_ACTOR_RUNTIME_NOT_FOUND", "the state store is not configured to use the actor runtime. Have you set the - name: actorStateStore value: \"true\" in your state store component file?");
 
     private string KeyOf(ActorKey actor, string key) => $"{self.AppId}||{actor}||{key}";
 }

@@ -8,6 +8,7 @@ namespace Platform.Local.Sidecar.Actors;
 /// <summary>All actors of the cluster: runs their turns one at a time in the app that hosts them, and deactivates idle ones.</summary>
 internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProvider time)
 {
+    private static readonly ParallelOptions AtOnce = new() { MaxDegreeOfParallelism = 128 };
     private static readonly TimeSpan HostPatience = TimeSpan.FromSeconds(5);
     private static readonly MediaTypeHeaderValue Json = new("application/json");
     private readonly ConcurrentDictionary<ActorKey, ActorInstance> _instances = new();
@@ -17,6 +18,40 @@ internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProv
     /// <summary>The actor, if it is active in this life of this app.</summary>
     public ActorInstance? FindActive(ActorKey key, ActorHostApp? host) =>
         _instances.TryGetValue(key, out var instance) && instance.IsActiveIn(host) ? instance : null;
+
+    /// <summary>The actor, if it has or had a turn not long ago.</summary>
+    public ActorInstance? Find(ActorKey key) => _instances.GetValueOrDefault(key);
+
+    /// <summary>Makes the actor active at its place, if it is not. The app is not told: it makes the object at the first turn.</summary>
+    /// <returns>The actor and its place; null if no live app hosts its type.</returns>
+    public async Task<(ActorInstance Instance, ActorHostApp Host)?> ActivateAsync(ActorKey key)
+    {
+        while (placement.Find(key) is { } host)
+        {
+            if (FindActive(key, host) is { } active)
+            {
+                return (active, host); // Also from within a turn, whose lock must not be waited for.
+            }
+
+            var instance = _instances.GetOrAdd(key, static key => new ActorInstance(key));
+            await instance.Lock.EnterAsync(null, 1, CancellationToken.None);
+            try
+            {
+                if (!instance.IsRemoved && placement.Find(key) == host)
+                {
+                    await MoveAsync(instance, host);
+                    return (instance, host);
+                }
+            }
+            finally
+            {
+                instance.LastUsed = time.GetTimestamp();
+                instance.Lock.Exit();
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Active actors of a host, by type.</summary>
     public IReadOnlyDictionary<string, int> CountOf(ActorHostApp host) =>
@@ -78,32 +113,47 @@ internal sealed class ActorTable(ActorPlacement placement, ILogger log, TimeProv
         }
     }
 
-    /// <summary>Deactivates the actors whose last turn is longer ago than their type's idle timeout, and forgets those of apps that are gone.</summary>
-    public async Task DeactivateIdleAsync()
+    /// <summary>Begins to deactivate the actors whose last turn is longer ago than their type's idle timeout, and to forget those of apps that are gone.</summary>
+    /// <remarks>One after the other per app, and not awaited: an app that stands still keeps its own actors and nobody else's.</remarks>
+    public void DeactivateIdle()
     {
-        foreach (var instance in _instances.Values.Where(instance => instance.Lock.IsIdle && IsUnused(instance)))
+        foreach (var idle in _instances.Values.Where(instance => instance.Lock.IsIdle && IsUnused(instance)).GroupBy(instance => instance.Host))
         {
-            await DeactivateAsync(instance, evenIfUsed: false);
+            if (idle.Key is not { } host)
+            {
+                _ = DeactivateAsync([.. idle]);
+            }
+            else if (host.Sweep.IsCompleted)
+            {
+                host.Sweep = DeactivateAsync([.. idle]);
+            }
         }
     }
 
     /// <summary>Deactivates the actors whose place is another host now, after their running turns; each comes to life there with its next turn.</summary>
     public async Task RebalanceAsync()
     {
-        foreach (var instance in _instances.Values.Where(IsMisplaced))
-        {
-            await DeactivateAsync(instance, evenIfUsed: true);
-        }
+        await Parallel.ForEachAsync(_instances.Values.Where(IsMisplaced), AtOnce, async (instance, _) => await DeactivateAsync(instance, evenIfUsed: true, CancellationToken.None));
     }
 
     /// <summary>Deactivates everything that is active in a host, at its end; running turns are waited for as the drain settings say.</summary>
     public async Task DrainAsync(ActorHostApp host)
     {
-        foreach (var instance in _instances.Values.Where(instance => ReferenceEquals(instance.Host, host)))
+        // One patience per type, not per actor: many turns that hang must not add up.
+        var patience = host.Types.ToDictionary(type => type, type => new CancellationTokenSource(host.SettingsOf(type) is { Drain: true } settings ? settings.DrainTimeout : TimeSpan.Zero, time), StringComparer.Ordinal);
+        await Parallel.ForEachAsync(
+            _instances.Values.Where(instance => ReferenceEquals(instance.Host, host)), AtOnce, async (instance, _) => await DeactivateAsync(instance, evenIfUsed: true, patience[instance.Key.Type].Token));
+        foreach (var end in patience.Values)
         {
-            var settings = host.SettingsOf(instance.Key.Type);
-            using var patience = new CancellationTokenSource(settings.Drain ? settings.DrainTimeout : TimeSpan.Zero, time);
-            await DeactivateAsync(instance, evenIfUsed: true, patience.Token);
+            end.Dispose();
+        }
+    }
+
+    private async Task DeactivateAsync(IReadOnlyList<ActorInstance> idle)
+    {
+        foreach (var instance in idle)
+        {
+            await DeactivateAsync(instance, evenIfUsed: false);
         }
     }
 

@@ -6,6 +6,7 @@ namespace Platform.Local.Sidecar.Actors;
 /// <summary>A timer of an active actor: lives in memory, dies with the activation, runs as turns of the actor.</summary>
 internal sealed class ActorTimer : IDisposable
 {
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private readonly ActorTable _table;
     private readonly ActorInstance _instance;
     private readonly ActorHostApp _host;
@@ -15,6 +16,7 @@ internal sealed class ActorTimer : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private int? _left;
+    private DateTimeOffset _due;
     private volatile bool _disposed;
 
     public ActorTimer(string name, ScheduleRequest schedule, JsonElement body, ActorTable table, ActorInstance instance, ActorHostApp host, ILogger log, TimeProvider time)
@@ -28,7 +30,7 @@ internal sealed class ActorTimer : IDisposable
         _log = log;
         _time = time;
         _body = CallbackBody.OfTimer(schedule, GoJson.FindString(body, "dueTime") ?? "", GoJson.FindString(body, "period") ?? "");
-        _timer = time.CreateTimer(_ => _ = FireAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(_ => _ = WakeAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public string Name { get; }
@@ -42,13 +44,24 @@ internal sealed class ActorTimer : IDisposable
         _timer.Dispose();
     }
 
-    private async Task FireAsync()
+    private Task WakeAsync()
     {
         if (_disposed)
         {
-            return;
+            return Task.CompletedTask;
         }
 
+        if (_due > _time.GetUtcNow())
+        {
+            WaitUntil(_due); // It is longer than a timer of .NET can wait, or the clock was set back.
+            return Task.CompletedTask;
+        }
+
+        return FireAsync();
+    }
+
+    private async Task FireAsync()
+    {
         try
         {
             var turn = new ActorTurn { Path = "timer/" + Uri.EscapeDataString(Name), Body = _body, OnlyIn = _host };
@@ -69,7 +82,7 @@ internal sealed class ActorTimer : IDisposable
             SidecarLog.TimerFailed(_log, Name, _instance.Key.Type, _instance.Key.Id, e.Message); // A failure does not end a timer.
         }
 
-        var next = _schedule.Period?.After(_time.GetUtcNow());
+        var next = _schedule.Period?.After(_due); // In its rhythm: a callback that took longer than the period is followed by the next at once.
         if (--_left == 0 || next is null || next > _schedule.Expires)
         {
             _instance.RemoveTimer(Name, this);
@@ -82,10 +95,11 @@ internal sealed class ActorTimer : IDisposable
 
     private void WaitUntil(DateTimeOffset due)
     {
+        _due = due;
         var wait = due - _time.GetUtcNow();
         if (!_disposed)
         {
-            _timer.Change(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            _timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestWait ? LongestWait : wait, Timeout.InfiniteTimeSpan);
         }
     }
 }

@@ -31,6 +31,6 @@ internal sealed record ActorAnswer(HttpStatusCode Status, byte[] Body, HttpRespo
 {
     public bool IsSuccess => Status == HttpStatusCode.OK;
 
-    /// <summary>True if the app asks for the end of the reminder or timer.</summary>
-    public bool WantsCancel => Headers.Contains("X-DaprReminderCancel");
+    /// <summary>True if the app asks, with a success, for the end of the reminder or timer.</summary>
+    public bool WantsCancel => IsSuccess && Headers.NonValidated.TryGetValues("X-DaprReminderCancel", out var values) && values.ToString().ToUpperInvariant() is "TRUE" or "T" or "YES" or "Y" or "ON" or "1";
 }

@@ -62,7 +62,7 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ActorState
         }
         catch (BodyTooLargeException e)
         {
-            throw new DaprErrorException(400, "ERR_MALFORMED_REQUEST", "failed to read the body: " + e.Message, e);
+            throw new DaprErrorException(400, "ERR_BAD_REQUEST", "invalid request: failed to read body: " + e.Message, e);
         }
 
         var turn = new ActorTurn
@@ -75,7 +75,7 @@ internal sealed class ActorsApi(SidecarActors self, ActorTable table, ActorState
         var answer = await RunAsync(key, turn, context.RequestAborted);
         if (!answer.IsSuccess)
         {
-            var words = (int)answer.Status == 404 ? "actor method not found" : $"error from actor service: ({(int)answer.Status}) {System.Text.Encoding.UTF8.GetString(answer.Body)}";
+            var words = (int)answer.Status == 404 ? $"actor method not found: actors/{key.Type}/{key.Id}/method/{name}" : $"error from actor service: ({(int)answer.Status}) {System.Text.Encoding.UTF8.GetString(answer.Body)}";
             throw new DaprErrorException(500, "ERR_ACTOR_INVOKE_METHOD", "error invoke actor method: " + words);
         }
 

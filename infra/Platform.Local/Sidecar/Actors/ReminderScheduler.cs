@@ -15,17 +15,20 @@ internal sealed class ReminderScheduler : IAsyncDisposable
 {
     private const string KeySpace = "r/";
 
-    /// <summary>Callbacks under way at once: ten thousand reminders that are due together must not become as many connections.</summary>
+    /// <summary>Callbacks of one actor type under way at once: ten thousand reminders that are due together must not become as many connections, and an app that stands still holds up its own alone.</summary>
     private const int MaxDeliveries = 128;
     private static readonly TimeSpan ShortPeriod = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+
+    /// <summary>Longer than any policy means, shorter than what a timer of .NET refuses.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromDays(30);
     private readonly DurableStore _store;
     private readonly ActorTable _actors;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
     private readonly KeyStripes _locks = new();
-    private readonly SemaphoreSlim _deliveries = new(MaxDeliveries);
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _deliveries = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Reminder> _reminders = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _firing = new(StringComparer.Ordinal);
     private readonly PriorityQueue<Reminder, DateTimeOffset> _queue = new();
@@ -162,7 +165,6 @@ internal sealed class ReminderScheduler : IAsyncDisposable
 
     private async Task FireAsync(Reminder reminder)
     {
-        await _deliveries.WaitAsync();
         try
         {
             var (isDelivered, isCancelled) = await DeliverAsync(reminder);
@@ -180,9 +182,20 @@ internal sealed class ReminderScheduler : IAsyncDisposable
             await Task.Delay(TimeSpan.FromSeconds(1), _time);
             Enqueue(reminder);
         }
+    }
+
+    /// <summary>One callback, when its type has room for it; the pauses between attempts take no room.</summary>
+    private async Task<ActorAnswer> CallAsync(Reminder reminder, ActorTurn turn)
+    {
+        var room = _deliveries.GetOrAdd(reminder.Type, static _ => new SemaphoreSlim(MaxDeliveries));
+        await room.WaitAsync();
+        try
+        {
+            return (await _actors.RunAsync(reminder.Actor, turn, CancellationToken.None))!;
+        }
         finally
         {
-            _deliveries.Release();
+            room.Release();
         }
     }
 
@@ -196,8 +209,8 @@ internal sealed class ReminderScheduler : IAsyncDisposable
             string reason;
             try
             {
-                var answer = await _actors.RunAsync(reminder.Actor, turn, CancellationToken.None);
-                if (answer!.IsSuccess || answer.WantsCancel)
+                var answer = await CallAsync(reminder, turn);
+                if (answer.IsSuccess)
                 {
                     return (true, answer.WantsCancel);
                 }
@@ -219,7 +232,7 @@ internal sealed class ReminderScheduler : IAsyncDisposable
                 return (true, false);
             }
 
-            await Task.Delay(reminder.RetryInterval, _time);
+            await Task.Delay(reminder.RetryInterval < LongestPause ? reminder.RetryInterval : LongestPause, _time);
             if (!IsCurrent(reminder))
             {
                 return (true, false);

@@ -39,7 +39,7 @@ internal sealed record ScheduleRequest
     {
         try
         {
-            var period = ParsePeriod(GoJson.FindString(body, "period"), out var repeats);
+            var period = ParsePeriod(GoJson.FindString(body, "period"), now, out var repeats);
             var due = ParseMoment("dueTime", GoJson.FindString(body, "dueTime"), now);
             var expires = ParseMoment("ttl", GoJson.FindString(body, "ttl"), due ?? now);
             if (expires <= (due ?? now))
@@ -67,7 +67,7 @@ internal sealed record ScheduleRequest
         }
     }
 
-    private static Period? ParsePeriod(string? text, out int? repeats)
+    private static Period? ParsePeriod(string? text, DateTimeOffset now, out int? repeats)
     {
         repeats = null;
         if (string.IsNullOrEmpty(text))
@@ -80,7 +80,20 @@ internal sealed record ScheduleRequest
             throw new FormatException($"period '{text}' is no duration such as 1h30m, PT1H30M or R5/PT10S");
         }
 
+        After(period, now, "period", text);
         return period.IsPositive ? period : null;
+    }
+
+    private static DateTimeOffset After(Period distance, DateTimeOffset start, string name, string text)
+    {
+        try
+        {
+            return distance.After(start);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new FormatException($"{name} '{text}' ends after the year 9999", e);
+        }
     }
 
     private static DateTimeOffset? ParseMoment(string name, string? text, DateTimeOffset start)
@@ -92,7 +105,7 @@ internal sealed record ScheduleRequest
 
         if (Actors.Period.TryParse(text, out var distance, out var repeats) && repeats is null)
         {
-            return distance.After(start);
+            return After(distance, start, name, text);
         }
 
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment)
