@@ -20,17 +20,21 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
     private readonly SidecarActors _actors;
     private readonly SidecarSubscriptions _subscriptions;
     private readonly AppWatcher _watcher;
+    private readonly ILogger _log;
+    private readonly bool _hasActorStore;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SidecarServer? _server;
     private int _disposing;
 
-    private EmbeddedSidecar(SidecarCluster cluster, SidecarOptions options, AppChannel app, HttpEndpoints endpoints, SidecarActors actors, SidecarSubscriptions subscriptions, SidecarReport report, ILogger log)
+    private EmbeddedSidecar(SidecarCluster cluster, SidecarOptions options, AppChannel app, HttpEndpoints endpoints, SidecarActors actors, SidecarSubscriptions subscriptions, bool hasActorStore, SidecarReport report, ILogger log)
     {
         _cluster = cluster;
         _app = app;
         _endpoints = endpoints;
         _actors = actors;
         _subscriptions = subscriptions;
+        _log = log;
+        _hasActorStore = hasActorStore;
         Options = options;
         Report = report;
         _watcher = new AppWatcher(app, options, log, cluster.Options.Time, CameUpAsync, WentAwayAsync, reason => AppUnhealthy?.Invoke(this, new AppUnhealthyEventArgs(reason)));
@@ -77,7 +81,7 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         var topics = resources.Components.Values.Where(component => ComponentTypes.PubSub.Contains(component.Type))
             .ToDictionary(component => component.Name, component => new PubSubComponent(component, options.AppId), StringComparer.Ordinal);
         var subscriptions = new SidecarSubscriptions(topics, resources.Subscriptions(), cluster.Broker, app, policies, log, cluster.Options.Time);
-        var sidecar = new EmbeddedSidecar(cluster, options, app, endpoints, actors, subscriptions, report, log);
+        var sidecar = new EmbeddedSidecar(cluster, options, app, endpoints, actors, subscriptions, actorStore is not null, report, log);
         var api = new SidecarApi
         {
             Options = options,
@@ -184,12 +188,16 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
 
     private async Task CameUpAsync(AppLife life)
     {
-        if (life.ActorTypes.Count > 0)
+        if (life.ActorTypes.Count > 0 && !_hasActorStore)
+        {
+            SidecarLog.ActorsNotHosted(_log, AppId, string.Join(", ", life.ActorTypes.Select(type => type.Type)));
+        }
+        else if (life.ActorTypes.Count > 0)
         {
             _actors.Host = new ActorHostApp(_app, life.ActorTypes);
             _cluster.Actors.Placement.Add(_actors.Host);
             _ = _cluster.Actors.RebalanceAsync();
-            _cluster.Peers.Publish(AppId, HttpPort, [.. _actors.Host.Types]);
+            TellPeers([.. _actors.Host.Types]);
         }
 
         await _subscriptions.StartAsync(life.Subscriptions);
@@ -202,9 +210,22 @@ internal sealed class EmbeddedSidecar : IAsyncDisposable
         {
             _actors.Host = null;
             _cluster.Actors.Placement.Remove(host);
-            _cluster.Peers.Publish(AppId, HttpPort, []);
+            TellPeers([]);
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>Tells sidecars of other processes what the app hosts. On a full disk they go by what they know.</summary>
+    private void TellPeers(IReadOnlyList<string> actorTypes)
+    {
+        try
+        {
+            _cluster.Peers.Publish(AppId, HttpPort, actorTypes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            SidecarLog.PeersNotTold(_log, e, AppId);
+        }
     }
 }

@@ -40,4 +40,16 @@ internal static partial class SidecarLog
 
     [LoggerMessage(13, LogLevel.Warning, "Resource file {File} is not YAML and is left out: {Reason}")]
     public static partial void ResourceUnreadable(ILogger log, string file, string reason);
+
+    [LoggerMessage(17, LogLevel.Error, "A component of '{AppId}' is left out, as its ignoreErrors says: {Reason}")]
+    public static partial void ComponentLeftOut(ILogger log, string appId, string reason);
+
+    [LoggerMessage(16, LogLevel.Warning, "App '{AppId}' has the actor types {Types}, which nobody can call: no state store says actorStateStore. Add it to one.")]
+    public static partial void ActorsNotHosted(ILogger log, string appId, string types);
+
+    [LoggerMessage(15, LogLevel.Warning, "Sidecars of other processes could not be told what app '{AppId}' hosts now.")]
+    public static partial void PeersNotTold(ILogger log, Exception exception, string appId);
+
+    [LoggerMessage(14, LogLevel.Error, "App '{AppId}' is up, but what it subscribes to could not be written; it is tried again.")]
+    public static partial void AppNotTaken(ILogger log, Exception exception, string appId);
 }

@@ -29,7 +29,7 @@ public sealed class AbsentBuildingBlockTests
     [InlineData("POST", "v1.0-alpha1/conversation/llm/converse", "{}", 400, "ERR_CONVERSATION_NOT_FOUND", "failed finding conversation component llm")]
     [InlineData("POST", "v1.0-alpha2/conversation/llm/converse", "{}", 400, "ERR_CONVERSATION_NOT_FOUND", "failed finding conversation component llm")]
     [InlineData("GET", "v1.0/secrets/s/x", null, 500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured")]
-    [InlineData("POST", "v1.0/publish/p/t", "{}", 400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured")]
+    [InlineData("POST", "v1.0/publish/p/t", "{}", 404, "ERR_PUBSUB_NOT_FOUND", "pubsub p is not found")]
     [InlineData("POST", "v1.0-alpha1/state/s/query", "{}", 500, "ERR_STATE_STORE_NOT_CONFIGURED", "state store s is not configured")]
     [InlineData("GET", "v1.0/workflows/dapr/i1", null, 500, "ERR_GET_WORKFLOW", "error while getting workflow info on instance 'i1': failed to get workflow metadata for 'i1': " + NoActorStore)]
     [InlineData("POST", "v1.0/workflows/dapr/w/start", null, 500, "ERR_START_WORKFLOW", "error starting workflow 'w': unable to start workflow: " + NoActorStore)]

@@ -70,9 +70,9 @@ public sealed class AppChannelTrapTests
         var recording = new RecordingApp
         {
             Subscribe = """[{"pubsubname":"pubsub","topic":"t","route":"/t"}]""",
-            Answer = (request, _) => (request.Path == "/ready" && !Volatile.Read(ref isHealthy) ? 503 : 200, ""),
+            Answer = (request, _) => (request.Path == "/health:ready" && !Volatile.Read(ref isHealthy) ? 503 : 200, ""),
         };
-        var app = await cluster.StartAsync("app", recording.Map, change: options => options with { EnableAppHealthCheck = true, AppHealthCheckPath = "/ready", AppHealthProbeInterval = TimeSpan.FromMilliseconds(50), AppHealthProbeTimeout = TimeSpan.FromSeconds(10), AppHealthThreshold = 2 });
+        var app = await cluster.StartAsync("app", recording.Map, change: options => options with { EnableAppHealthCheck = true, AppHealthCheckPath = "/health:ready", AppHealthProbeInterval = TimeSpan.FromMilliseconds(50), AppHealthProbeTimeout = TimeSpan.FromSeconds(10), AppHealthThreshold = 2 });
         using var dapr = await cluster.StartCallerAsync();
 
         Volatile.Write(ref isHealthy, false);

@@ -23,8 +23,10 @@ public sealed class FaultTests
     [Theory]
     [InlineData("v1.0/invoke/callee/method/x", 500, "ERR_DIRECT_INVOKE")]
     [InlineData("v1.0/state/statestore", 400, "ERR_MALFORMED_REQUEST")]
-    [InlineData("v1.0/publish/pubsub/t", 400, "ERR_MALFORMED_REQUEST")]
-    [InlineData("v1.0/actors/T/1/method/m", 400, "ERR_MALFORMED_REQUEST")]
+    [InlineData("v1.0/publish/pubsub/t", 500, "ERR_PUBSUB_PUBLISH_MESSAGE")]
+    [InlineData("v1.0-alpha1/publish/bulk/pubsub/t", 400, "ERR_PUBSUB_EVENTS_SER")]
+    [InlineData("v1.0/actors/T/1/method/m", 400, "ERR_BAD_REQUEST")]
+    [InlineData("v1.0/metadata/label", 400, "ERR_BODY_READ")]
     public async Task Body_OverTheLimit_IsRefusedWhetherItsLengthIsToldOrNot(string path, int status, string code)
     {
         await using var cluster = await TestCluster.OpenAsync();
@@ -38,8 +40,9 @@ public sealed class FaultTests
 
         using var told = new ByteArrayContent(bytes);
         using var untold = new StreamContent(new Unmeasured(bytes));
-        await (await dapr.SendAsync(HttpMethod.Post, path, told)).IsErrorAsync(status, code);
-        await (await dapr.SendAsync(HttpMethod.Post, path, untold)).IsErrorAsync(status, code);
+        var verb = path.Contains("/metadata/", StringComparison.Ordinal) ? HttpMethod.Put : HttpMethod.Post;
+        await (await dapr.SendAsync(verb, path, told)).IsErrorAsync(status, code);
+        await (await dapr.SendAsync(verb, path, untold)).IsErrorAsync(status, code);
     }
 
     [Fact]

@@ -194,6 +194,44 @@ public sealed class PubSubTests
         Assert.Equal([["a", "b", "c"], ["b", "c"], ["c"]], batches);
     }
 
+    [Theory]
+    [InlineData("""[{"entryId":"","event":"a","contentType":"text/plain"}]""", "DAPR_PUBSUB_MARSHAL_EVENTS", "entryId is duplicated or not present for entry")]
+    [InlineData("""[{"entryId":"1","event":"a","contentType":"text/plain"},{"entryId":"1","event":"b","contentType":"text/plain"}]""", "DAPR_PUBSUB_MARSHAL_EVENTS", "entryId is duplicated or not present for entry")]
+    [InlineData("""[{"entryId":"1","event":"a"}]""", "DAPR_PUBSUB_MARSHAL_ENVELOPE", "mismatch between contentType and event")]
+    [InlineData("""[{"entryId":"1","event":{},"contentType":"text/plain"}]""", "DAPR_PUBSUB_MARSHAL_ENVELOPE", "mismatch between contentType and event")]
+    [InlineData("""[{"entryId":"1","event":"a","contentType":"image/png"}]""", "DAPR_PUBSUB_MARSHAL_ENVELOPE", "mismatch between contentType and event")]
+    [InlineData("""[{"entryId":"1","event":"?","contentType":"application/octet-stream"}]""", "DAPR_PUBSUB_MARSHAL_ENVELOPE", "unable to decode base64")]
+    [InlineData("""{"entryId":"1"}""", "DAPR_PUBSUB_UNMARSHAL_EVENTS", "error when unmarshaling the request for topic orders pubsub pubsub")]
+    [InlineData("[", "DAPR_PUBSUB_UNMARSHAL_EVENTS", "error when unmarshaling the request for topic orders pubsub pubsub")]
+    public async Task Bulk_ThatCannotBeRead_IsRefusedWhole(string body, string reason, string words)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        using var dapr = await cluster.StartCallerAsync();
+
+        var answer = await dapr.SendAsync(HttpMethod.Post, "v1.0-alpha1/publish/bulk/pubsub/orders", Answers.Json(body));
+
+        await answer.IsErrorAsync(400, "ERR_PUBSUB_EVENTS_SER");
+        Assert.Equal(reason, (await answer.JsonAsync()).GetProperty("details")[0].GetProperty("reason").GetString());
+        Assert.Contains(words, (await answer.JsonAsync()).GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Raw_MessageForAReaderOfEvents_WaitsUntilItIsReadRaw()
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components.Replace("  type: pubsub.redis\n  version: v1\n  metadata:", "  type: pubsub.redis\n  version: v1\n  metadata:\n  - { name: processingTimeout, value: 20ms }", StringComparison.Ordinal));
+        var (lives, inbox) = (0, new Inbox());
+        var app = await cluster.StartAsync("subscriber", app => inbox.Map(++lives == 1
+            ? """[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]"""
+            : """[{"pubsubname":"pubsub","topic":"orders","route":"/orders","metadata":{"rawPayload":"true"}}]""")(app));
+        await (await app.Client.SendAsync(HttpMethod.Post, Publish + "?metadata.rawPayload=true", new StringContent("no event"))).IsAsync(HttpStatusCode.NoContent);
+
+        await app.StopAsync();
+        await app.UntilAwayAsync();
+        await app.StartAsync();
+
+        Assert.Equal("no event"u8.ToArray(), (await inbox.UntilAsync(1))[0].Event.GetProperty("data_base64").GetBytesFromBase64());
+    }
+
     [Fact]
     public async Task RawPayload_GoesOutAsItIsAndArrivesAsBase64()
     {
@@ -237,6 +275,83 @@ public sealed class PubSubTests
         await app.StartAsync();
 
         await inbox.UntilAsync(1);
+    }
+
+    [Theory]
+    [InlineData(503, "")]
+    [InlineData(404, "")]
+    [InlineData(200, "{broken")]
+    [InlineData(200, """[{"pubsubname":"pubsub","topic":"orders","routes":{"rules":[{"match":"no rule (","path":"/x"}]}}]""")]
+    public async Task Messages_OfAnAppThatDoesNotSayWhatItWants_WaitUntilItDoes(int status, string answer)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var (lives, received) = (0, new ConcurrentQueue<string>());
+        var app = await cluster.StartAsync("subscriber", app =>
+        {
+            var isIll = ++lives == 2;
+            app.MapGet("/dapr/subscribe", () => isIll ? Results.Text(answer, "application/json", statusCode: status) : Results.Text("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]""", "application/json"));
+            app.MapPost("/orders", async (HttpContext context) => received.Enqueue(await new StreamReader(context.Request.Body).ReadToEndAsync(Stop)));
+        });
+        using var dapr = await cluster.StartCallerAsync();
+        await app.StopAsync();
+        await app.UntilAwayAsync();
+        await (await dapr.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"))).IsAsync(HttpStatusCode.NoContent);
+
+        for (var life = 2; life <= 3; life++)
+        {
+            await app.StartAsync();
+            await app.UntilReadyAsync();
+            if (life == 2)
+            {
+                Assert.Empty(received);
+                await app.StopAsync();
+                await app.UntilAwayAsync();
+            }
+        }
+
+        while (received.IsEmpty)
+        {
+            await Task.Delay(5, Stop);
+        }
+    }
+
+    [Fact]
+    public async Task Messages_OfASharedConsumer_StayWhenAnAppOfItsNameComesUp()
+    {
+        var components = TestCluster.Components.Replace("  type: pubsub.redis\n  version: v1\n  metadata:", "  type: pubsub.redis\n  version: v1\n  metadata:\n  - { name: consumerID, value: works }", StringComparison.Ordinal);
+        await using var cluster = await TestCluster.OpenAsync(components);
+        var inbox = new Inbox();
+        var one = await cluster.StartAsync("one", inbox.Map("""[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]"""));
+        await one.StopAsync();
+        await one.UntilAwayAsync();
+        await (await one.Client.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"))).IsAsync(HttpStatusCode.NoContent);
+
+        await cluster.StartAsync("works", new Inbox().Map("""[{"pubsubname":"pubsub","topic":"bills","route":"/bills"}]"""));
+        await one.StartAsync();
+
+        await inbox.UntilAsync(1);
+    }
+
+    [Fact]
+    public async Task Messages_OfATopicThatAnAppNamesNoMore_AreGivenUp()
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        var (lives, inbox) = (0, new Inbox());
+        const string Orders = """[{"pubsubname":"pubsub","topic":"orders","route":"/orders"}]""";
+        var app = await cluster.StartAsync("subscriber", app => inbox.Map(++lives == 2 ? "[]" : Orders)(app));
+        await app.StopAsync();
+        await app.UntilAwayAsync();
+        await (await app.Client.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"))).IsAsync(HttpStatusCode.NoContent);
+        await app.StartAsync();
+        await app.UntilReadyAsync();
+        await app.StopAsync();
+        await app.UntilAwayAsync();
+        await app.StartAsync();
+        await app.UntilReadyAsync();
+
+        await (await app.Client.SendAsync(HttpMethod.Post, Publish, Answers.Json("2"))).IsAsync(HttpStatusCode.NoContent);
+
+        Assert.Equal("2", (await inbox.UntilAsync(1))[0].Event.GetProperty("data").GetRawText());
     }
 
     private static string? Text(JsonElement e, string name) => e.GetProperty(name).GetString();

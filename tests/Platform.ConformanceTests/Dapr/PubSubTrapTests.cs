@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.Json;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -22,6 +23,21 @@ public sealed class PubSubTrapTests
 
         var e = (await recording.UntilAsync("/orders", 1))[0].Json;
         Assert.Equal(("text/plain", """{"a":1}"""), (e.GetProperty("datacontenttype").GetString(), e.GetProperty("data").GetString()));
+    }
+
+    [Theory]
+    [InlineData("application/json", """{"text":"cut \ud83d","\ude00":"\ud83d\ude00"}""", """{"text":"cut \ufffd","\ufffd":"\ud83d\ude00"}""")]
+    [InlineData("application/cloudevents+json", """{"id":"1","source":"s","type":"t","specversion":"1.0","data":"\udead"}""", "\"\ufffd\"")]
+    public async Task Publish_TextThatWasCutInAPair_ArrivesWithAReplacementForTheHalf(string type, string body, string expected)
+    {
+        var (cluster, app, recording) = await StartAsync();
+        await using var _ = cluster;
+        using var content = new StringContent(body, Encoding.UTF8, type);
+
+        await (await app.Client.SendAsync(HttpMethod.Post, Publish, content)).IsAsync(HttpStatusCode.NoContent);
+
+        var data = (await recording.UntilAsync("/orders", 1))[0].Json.GetProperty("data");
+        Assert.True(JsonElement.DeepEquals(JsonDocument.Parse(expected).RootElement, data), data.GetRawText());
     }
 
     [Fact]
@@ -114,6 +130,21 @@ public sealed class PubSubTrapTests
         Assert.Empty(recording.Of("/old"));
         var metadata = await (await app.Client.SendAsync(HttpMethod.Get, "v1.0/metadata")).JsonAsync();
         Assert.Equal(["orders", "plain"], metadata.GetProperty("subscriptions").EnumerateArray().Select(subscription => subscription.GetProperty("topic").GetString()));
+    }
+
+    [Theory]
+    [InlineData("/orders:placed")]
+    [InlineData("orders:placed")]
+    [InlineData("/orders/a%3Ab")]
+    [InlineData("//orders")]
+    public async Task Subscription_WithARouteThatLooksLikeAnAddress_IsCalledAtTheApp(string route)
+    {
+        var (cluster, app, recording) = await StartAsync($$"""[{"pubsubname":"pubsub","topic":"orders","route":"{{route}}"}]""");
+        await using var _ = cluster;
+
+        await app.Client.SendAsync(HttpMethod.Post, Publish, Answers.Json("1"));
+
+        await recording.UntilAsync("/" + Uri.UnescapeDataString(route.TrimStart('/')), 1);
     }
 
     [Fact]

@@ -36,6 +36,8 @@ public sealed class StateTests
     [InlineData("-0.5", "-0.5")]
     [InlineData("\"<a&b>é\"", "\"\\u003ca\\u0026b\\u003eé\"")]
     [InlineData("[ 1 , null,true ]", "[1,null,true]")]
+    [InlineData("\"cut \\ud83d\"", "\"cut \ufffd\"")]
+    [InlineData("{\"\\ude00\":\"\\ud83d\\ude00\\\\ud83d\"}", "{\"\ufffd\":\"\ud83d\ude00\\\\ud83d\"}")]
     public async Task Save_Value_IsRewrittenAsGoDoes(string value, string expected)
     {
         await using var cluster = await TestCluster.OpenAsync();
@@ -108,6 +110,9 @@ public sealed class StateTests
         await using var cluster = await TestCluster.OpenAsync();
         using var dapr = await cluster.StartCallerAsync();
         await dapr.SendAsync(HttpMethod.Post, Store, Answers.Json("""[{"key":"k","value":1,"metadata":{"ttlInSeconds":"100"}}]"""));
+        var told = Assert.Single((await dapr.SendAsync(HttpMethod.Get, Store + "/k")).Headers.GetValues("metadata.ttlExpireTime"));
+        var inBulk = await (await dapr.SendAsync(HttpMethod.Post, Store + "/bulk", Answers.Json("""{"keys":["k"]}"""))).JsonAsync();
+        Assert.Equal(told, inBulk[0].GetProperty("metadata").GetProperty("ttlExpireTime").GetString());
 
         await (await dapr.SendAsync(HttpMethod.Post, $"{Store}?metadata.ttlInSeconds={seconds}", Answers.Json("""[{"key":"k","value":2,"metadata":{"ttlInSeconds":"100"}}]"""))).IsAsync(HttpStatusCode.NoContent);
 

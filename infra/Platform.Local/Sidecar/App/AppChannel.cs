@@ -59,6 +59,9 @@ internal sealed class AppChannel : IDisposable
     /// <summary>Called when a connection was refused: nobody listens.</summary>
     public Action? Refused { get; set; }
 
+    /// <summary>Address of a path at the app. Joined as texts: to <see cref="Uri"/> a path such as <c>orders:done</c> is an address of its own.</summary>
+    public Uri AddressOf(string path) => new(Address + path);
+
     /// <summary>Waits until the app takes another call; the lease ends when the call's response is read to its end.</summary>
     public async ValueTask<Slot> EnterAsync(CancellationToken cancellationToken)
     {

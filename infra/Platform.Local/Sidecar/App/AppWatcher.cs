@@ -5,8 +5,8 @@ namespace Platform.Local.Sidecar.App;
 
 /// <summary>What the app said about itself when it came up: one object per life of the app's process.</summary>
 /// <param name="ActorTypes">Actor types it hosts.</param>
-/// <param name="Subscriptions">Its answer to <c>/dapr/subscribe</c>; empty if there is none.</param>
-internal sealed record AppLife(IReadOnlyList<ActorTypeSettings> ActorTypes, ReadOnlyMemory<byte> Subscriptions);
+/// <param name="Subscriptions">Its answer to <c>/dapr/subscribe</c>; null if that was none: no word about what it wants no more.</param>
+internal sealed record AppLife(IReadOnlyList<ActorTypeSettings> ActorTypes, ReadOnlyMemory<byte>? Subscriptions);
 
 /// <summary>Follows the app: waits for its port, reads its callbacks, notices at once when its process dies, and begins again.</summary>
 /// <remarks>
@@ -16,6 +16,7 @@ internal sealed record AppLife(IReadOnlyList<ActorTypeSettings> ActorTypes, Read
 internal sealed class AppWatcher : IAsyncDisposable
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan DiskPause = TimeSpan.FromSeconds(1);
     private readonly AppChannel _app;
     private readonly SidecarOptions _options;
     private readonly ILogger _log;
@@ -84,6 +85,14 @@ internal sealed class AppWatcher : IAsyncDisposable
             {
                 SidecarLog.AppNotReady(_log, _options.AppId, e.Message);
                 await Task.Delay(PollInterval, _time, cancellationToken);
+                continue;
+            }
+            catch (IOException e)
+            {
+                // The disk has no room for its subscriptions: it is as if it were away until there is.
+                SidecarLog.AppNotTaken(_log, e, _options.AppId);
+                await _wentAway();
+                await Task.Delay(DiskPause, _time, cancellationToken);
                 continue;
             }
 
@@ -194,13 +203,13 @@ internal sealed class AppWatcher : IAsyncDisposable
             }
         }
 
-        return new AppLife(types, await GetAsync("dapr/subscribe", cancellationToken) ?? default);
+        return new AppLife(types, await GetAsync("dapr/subscribe", cancellationToken));
     }
 
     private async Task<ReadOnlyMemory<byte>?> GetAsync(string path, CancellationToken cancellationToken)
     {
         using var slot = await _app.EnterAsync(cancellationToken);
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_app.Address!, path));
+        using var request = new HttpRequestMessage(HttpMethod.Get, _app.AddressOf(path));
         using var response = await _app.SendAsync(request, cancellationToken);
         return response.StatusCode == System.Net.HttpStatusCode.OK ? (ReadOnlyMemory<byte>?)await response.Content.ReadAsByteArrayAsync(cancellationToken) : null;
     }
@@ -240,7 +249,7 @@ internal sealed class AppWatcher : IAsyncDisposable
         timeout.CancelAfter(_options.AppHealthProbeTimeout);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_app.Address!, _options.AppHealthCheckPath.TrimStart('/')));
+            using var request = new HttpRequestMessage(HttpMethod.Get, _app.AddressOf(_options.AppHealthCheckPath.TrimStart('/')));
             using var response = await _app.SendAsync(request, timeout.Token);
             return response.IsSuccessStatusCode;
         }

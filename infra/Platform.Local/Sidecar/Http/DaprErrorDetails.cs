@@ -15,9 +15,6 @@ internal sealed record DaprErrorDetails(string Reason)
     /// <summary>The field of the request that is wrong; null: none is named.</summary>
     public (string Field, string Description)? Violation { get; init; }
 
-    /// <summary>Of a pub/sub component.</summary>
-    public static DaprErrorDetails OfPubSub(string reason, string type, string name, string message) => new("DAPR_PUBSUB_" + reason) { Resource = (type, name, message) };
-
     public void Write(Utf8JsonWriter writer)
     {
         writer.WriteStartArray("details"u8);

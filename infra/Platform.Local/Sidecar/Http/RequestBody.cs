@@ -56,7 +56,7 @@ internal static class RequestBody
     {
         try
         {
-            return JsonDocument.Parse(await ReadAsync(context, maxBytes));
+            return LenientJson.Parse(await ReadAsync(context, maxBytes));
         }
         catch (Exception e) when (e is JsonException or BodyTooLargeException)
         {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Platform.Local.Sidecar.Http;
 
 namespace Platform.Local.Sidecar.PubSub;
 
@@ -112,7 +113,7 @@ internal static class CloudEvents
         {
             try
             {
-                using var json = JsonDocument.Parse(data);
+                using var json = LenientJson.Parse(data);
                 writer.WritePropertyName("data"u8);
                 json.RootElement.WriteTo(writer);
                 return;
@@ -130,7 +131,7 @@ internal static class CloudEvents
     {
         try
         {
-            using var json = JsonDocument.Parse(envelope);
+            using var json = LenientJson.Parse(envelope);
             if (json.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new FormatException("the CloudEvent is no JSON object");

@@ -156,7 +156,21 @@ internal sealed class ConsumerGroup(MessageBroker broker, GroupKey key, ILogger 
         }
 
         var messages = Take(first, bulk.MaxMessages).Select(message => (Key: message, Data: broker.Find(message))).Where(message => message.Data is not null).ToList();
-        var outcomes = await subscriber.DeliverAsync(messages.ConvertAll(message => message.Data!));
+        DeliveryOutcome[] outcomes;
+        try
+        {
+            outcomes = await subscriber.DeliverAsync(messages.ConvertAll(message => message.Data!));
+        }
+        catch
+        {
+            foreach (var message in messages.Where(message => message.Key != first)) // The first is its caller's to bring back.
+            {
+                AddLater(message.Key, TimeSpan.FromSeconds(1));
+            }
+
+            throw;
+        }
+
         await Task.WhenAll(messages.Select((message, i) => SettleAsync(subscriber, message.Key, message.Data!, outcomes[i])));
     }
 

@@ -131,12 +131,15 @@ internal sealed class MessageBroker : IAsyncDisposable
     }
 
     /// <summary>Gives up the groups of a consumer that it does not want any more, with what they hold.</summary>
-    public async Task LeaveOthersAsync(string consumer, IReadOnlySet<GroupKey> wanted)
+    /// <param name="consumer">The consumer: an app that shares its groups with nobody.</param>
+    /// <param name="wanted">Those that stay.</param>
+    /// <param name="shared">Components whose groups stay in any case.</param>
+    public async Task LeaveOthersAsync(string consumer, IReadOnlySet<GroupKey> wanted, IReadOnlySet<string> shared)
     {
         await _changes.WaitAsync();
         try
         {
-            foreach (var key in _groups.Keys.Where(key => key.Consumer == consumer && !wanted.Contains(key)).ToList())
+            foreach (var key in _groups.Keys.Where(key => key.Consumer == consumer && !shared.Contains(key.Component) && !wanted.Contains(key)).ToList())
             {
                 _groups.TryRemove(key, out var group);
                 await group!.StopAsync();

@@ -12,7 +12,8 @@ internal sealed class PubSubComponent
     {
         Resource = resource;
         _appId = appId;
-        ConsumerId = resource.Find("consumerID") is { Length: > 0 } id ? id : appId;
+        IsShared = resource.Find("consumerID") is { Length: > 0 };
+        ConsumerId = IsShared ? resource.Find("consumerID")! : appId;
         RedeliverAfter = GoDuration.TryParse(resource.Find("processingTimeout"), out var timeout) && timeout > TimeSpan.Zero ? timeout : TimeSpan.FromSeconds(60);
         Concurrency = resource.Type == ComponentTypes.InMemoryPubSub ? 1 : int.TryParse(resource.Find("concurrency"), out var workers) && workers > 0 ? workers : 10;
     }
@@ -20,6 +21,9 @@ internal sealed class PubSubComponent
     public ComponentResource Resource { get; }
 
     public string Name => Resource.Name;
+
+    /// <summary>True if the component names a consumer id: other apps may have the same.</summary>
+    public bool IsShared { get; }
 
     /// <summary>Apps of one consumer id compete; others each get a copy.</summary>
     public string ConsumerId { get; }

@@ -32,20 +32,18 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
         return true;
     }
 
-    private static bool IsRaw(IReadOnlyDictionary<string, string> metadata) => metadata.GetValueOrDefault("rawPayload") switch
+    private static bool IsRaw(string name, IReadOnlyDictionary<string, string> metadata) => metadata.GetValueOrDefault("rawPayload") switch
     {
         null or "" => false,
         var text when bool.TryParse(text, out var raw) => raw,
         "1" => true,
         "0" => false,
-        var text => throw new DaprErrorException(400, "ERR_PUBSUB_REQUEST_METADATA", $"rawPayload value must be a valid boolean: actual is '{text}'"),
+        var text => throw PublishErrors.Metadata(name, metadata, $"rawPayload value must be a valid boolean: actual is '{text}'"),
     };
 
     private async Task PublishAsync(HttpContext context, string name, string topic)
     {
         var component = Resolve(name, topic);
-        var metadata = QueryMetadata.Of(context.Request);
-        var isRaw = IsRaw(metadata);
         ReadOnlyMemory<byte> body;
         try
         {
@@ -53,8 +51,11 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
         }
         catch (BodyTooLargeException e)
         {
-            throw new DaprErrorException(400, "ERR_MALFORMED_REQUEST", "failed to read the body: " + e.Message, e);
+            throw PublishErrors.Publish(name, topic, e);
         }
+
+        var metadata = QueryMetadata.Of(context.Request);
+        var isRaw = IsRaw(name, metadata);
 
         await SendAsync(component, topic, [isRaw ? body.ToArray() : Envelope(body, context.Request.ContentType, ContextOf(context, name, topic, metadata))]);
         await context.AnswerNothingAsync();
@@ -64,61 +65,79 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
     {
         var component = Resolve(name, topic);
         var metadata = QueryMetadata.Of(context.Request);
-        var isRaw = IsRaw(metadata);
-        List<byte[]> messages;
-        List<string> ids;
+        var isRaw = IsRaw(name, metadata);
+        List<(string Id, byte[] Message)> entries;
         try
         {
             using var body = await RequestBody.ReadJsonAsync(context, maxBodyBytes);
-            var entries = body.RootElement.EnumerateArray().ToList();
-            ids = entries.ConvertAll(entry => GoJson.FindString(entry, "entryId") ?? "");
-            if (ids.Exists(id => id.Length == 0) || ids.Distinct(StringComparer.Ordinal).Count() != ids.Count)
-            {
-                throw new JsonException("entryId is missing or not unique");
-            }
-
-            messages = entries.ConvertAll(entry => MessageOf(entry, isRaw, ContextOf(context, name, topic, metadata)));
+            entries = Read(body.RootElement, isRaw, ContextOf(context, name, topic, metadata));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or DaprErrorException)
+        catch (DaprErrorException e) when (e.InnerException is JsonException or BodyTooLargeException)
         {
-            throw new DaprErrorException(400, "ERR_PUBSUB_EVENTS_SER", $"error when unmarshaling the request for topic {topic} pubsub {name}: {e.Message}", e);
+            throw PublishErrors.UnmarshalEvents(name, topic, appId, e.InnerException);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw PublishErrors.UnmarshalEvents(name, topic, appId, e);
         }
 
         try
         {
-            await SendAsync(component, topic, messages);
+            await SendAsync(component, topic, entries.ConvertAll(entry => entry.Message));
         }
         catch (DaprErrorException e)
         {
-            await context.AnswerJsonAsync(500, FailedEntries(ids, e.Error));
+            await context.AnswerJsonAsync(500, FailedEntries(entries.ConvertAll(entry => entry.Id), e.Error));
             return;
         }
 
         await context.AnswerNothingAsync();
     }
 
-    private static byte[] MessageOf(JsonElement entry, bool isRaw, PublishContext context)
+    /// <summary>The entries of a bulk request with what goes to the broker for each.</summary>
+    private List<(string Id, byte[] Message)> Read(JsonElement body, bool isRaw, PublishContext context)
     {
-        var type = GoJson.FindString(entry, "contentType") ?? "";
-        var data = GoJson.Find(entry, "event") ?? throw new JsonException("an entry has no event");
-        var media = type.Split(';')[0].Trim().ToLowerInvariant();
-        var bytes = media switch
+        var (read, ids) = (new List<(string Id, byte[] Message)>(), new HashSet<string>(StringComparer.Ordinal));
+        foreach (var entry in body.EnumerateArray())
         {
-            "application/octet-stream" => data.GetBytesFromBase64(),
-            "application/json" => System.Text.Encoding.UTF8.GetBytes(data.GetRawText()),
-            _ when media.EndsWith("+json", StringComparison.Ordinal) => System.Text.Encoding.UTF8.GetBytes(data.GetRawText()),
-            _ => System.Text.Encoding.UTF8.GetBytes(data.GetString() ?? throw new JsonException("the event of a text entry is a string")),
-        };
-        var own = new Dictionary<string, string>(context.Metadata, StringComparer.OrdinalIgnoreCase);
-        foreach (var (name, value) in GoJson.FindMap(entry, "metadata"))
-        {
-            own[name] = value;
+            var (data, type) = EventOf(context.PubSub, context.Topic, entry);
+            var id = GoJson.FindString(entry, "entryId") ?? "";
+            if (id.Length == 0 || !ids.Add(id))
+            {
+                throw PublishErrors.MarshalEvents(context.PubSub, context.Topic, appId, "entryId is duplicated or not present for entry");
+            }
+
+            var metadata = new Dictionary<string, string>(context.Metadata, StringComparer.OrdinalIgnoreCase);
+            foreach (var (key, value) in GoJson.FindMap(entry, "metadata"))
+            {
+                metadata[key] = value;
+            }
+
+            read.Add((id, isRaw ? data : Envelope(data, type, context with { Metadata = metadata })));
         }
 
-        return isRaw || IsRaw(own) ? bytes : CloudEvents.Envelope(bytes, type, context with { Metadata = own });
+        return read;
     }
 
-    private static byte[] Envelope(ReadOnlyMemory<byte> body, string? contentType, PublishContext context)
+    /// <summary>The bytes that an entry's content type makes of its event.</summary>
+    private (byte[] Data, string Type) EventOf(string name, string topic, JsonElement entry)
+    {
+        var type = GoJson.FindString(entry, "contentType") ?? "";
+        var data = GoJson.Find(entry, "event") ?? default;
+        var media = type.Split(';')[0].Trim().ToLowerInvariant();
+        var isText = data.ValueKind == JsonValueKind.String;
+        return media switch
+        {
+            "application/octet-stream" when isText => data.TryGetBytesFromBase64(out var bytes)
+                ? (bytes, type)
+                : throw PublishErrors.MarshalEnvelope(name, topic, appId, "error: unable to decode base64 application/octect-stream data"),
+            _ when isText && (media.StartsWith("text/", StringComparison.Ordinal) || media == "application/xml") => (System.Text.Encoding.UTF8.GetBytes(data.GetString()!), type),
+            _ when media == "application/json" || media.EndsWith("+json", StringComparison.Ordinal) => (data.ValueKind == JsonValueKind.Undefined ? "null"u8.ToArray() : System.Text.Encoding.UTF8.GetBytes(data.GetRawText()), type),
+            _ => throw PublishErrors.MarshalEnvelope(name, topic, appId, "error: mismatch between contentType and event"),
+        };
+    }
+
+    private byte[] Envelope(ReadOnlyMemory<byte> body, string? contentType, PublishContext context)
     {
         try
         {
@@ -126,7 +145,7 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
         }
         catch (FormatException e)
         {
-            throw new DaprErrorException(500, "ERR_PUBSUB_CLOUD_EVENTS_SER", $"error when marshalling cloud event envelope for topic {context.Topic} pubsub {context.PubSub}: {e.Message}", e);
+            throw PublishErrors.CloudEvent(context.PubSub, appId, e);
         }
     }
 
@@ -155,22 +174,14 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
 
     private PubSubComponent Resolve(string name, string topic)
     {
-        if (components.Count == 0)
-        {
-            throw Failure(400, "ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured", "NOT_CONFIGURED", name);
-        }
-
-        var component = components.GetValueOrDefault(name) ?? throw Failure(404, "ERR_PUBSUB_NOT_FOUND", $"pubsub {name} not found", "NOT_FOUND", name);
+        var component = components.GetValueOrDefault(name) ?? throw PublishErrors.NotFound(name);
         if (topic.Length == 0)
         {
-            throw Failure(404, "ERR_TOPIC_NAME_EMPTY", $"topic is empty in pubsub {name}", "TOPIC_NAME_EMPTY", name);
+            throw PublishErrors.TopicEmpty(name);
         }
 
-        return component.MayPublish(topic) ? component : throw Failure(403, "ERR_PUBSUB_FORBIDDEN", $"topic {topic} is not allowed for app id {appId}", "FORBIDDEN", name);
+        return component.MayPublish(topic) ? component : throw PublishErrors.Forbidden(name, topic, appId);
     }
-
-    private DaprErrorException Failure(int status, string code, string message, string reason, string component, Exception? inner = null) =>
-        new(new DaprError(status, code, message) { Details = DaprErrorDetails.OfPubSub(reason, components.GetValueOrDefault(component)?.Resource.Type ?? "pubsub", component, message) }, inner);
 
     private PublishContext ContextOf(HttpContext context, string name, string topic, IReadOnlyDictionary<string, string> metadata) => new()
     {
@@ -197,7 +208,7 @@ internal sealed class PublishApi(IReadOnlyDictionary<string, PubSubComponent> co
         }
         catch (Exception e) when (e is StorageException or TimeoutException or CircuitOpenException)
         {
-            throw Failure(500, "ERR_PUBSUB_PUBLISH_MESSAGE", $"error when publishing to topic {topic} in pubsub {component.Name}: {e.Message}", "PUBLISH_MESSAGE", component.Name, e);
+            throw PublishErrors.Publish(component.Name, topic, e);
         }
     }
 }

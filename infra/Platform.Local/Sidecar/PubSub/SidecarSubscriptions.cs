@@ -12,11 +12,18 @@ internal sealed class SidecarSubscriptions(
     /// <summary>What is subscribed at present.</summary>
     public IReadOnlyList<Subscription> Current { get; private set; } = [];
 
-    /// <summary>Begins; the app's own subscriptions win over those of files.</summary>
-    public async Task StartAsync(ReadOnlyMemory<byte> answer)
+    /// <summary>Begins; the app's own subscriptions win over those of files. What it had subscribed earlier and does not name now is given up, with the messages that wait there.</summary>
+    /// <param name="answer">What the app says; null: it did not say, so that nothing is given up.</param>
+    public async Task StartAsync(ReadOnlyMemory<byte>? answer)
     {
         var wanted = new Dictionary<(string PubSub, string Topic), Subscription>();
-        foreach (var subscription in SubscriptionReader.Programmatic(answer, reason => PubSubLog.SubscriptionRefused(log, app.AppId, reason)).Concat(declarative))
+        var isUnderstood = answer is not null;
+        var own = SubscriptionReader.Programmatic(answer ?? default, reason =>
+        {
+            isUnderstood = false;
+            PubSubLog.SubscriptionRefused(log, app.AppId, reason);
+        });
+        foreach (var subscription in own.Concat(declarative))
         {
             if (!components.TryGetValue(subscription.PubSub, out var component))
             {
@@ -34,7 +41,13 @@ internal sealed class SidecarSubscriptions(
 
         Current = [.. wanted.Values];
         var groups = Current.ToDictionary(subscription => components[subscription.PubSub].GroupOf(subscription.Topic));
-        await broker.LeaveOthersAsync(app.AppId, groups.Keys.ToHashSet());
+        if (isUnderstood)
+        {
+            // A group with a consumer id of its own is not this app's alone, even if it bears its name.
+            var shared = components.Values.Where(component => component.IsShared).Select(component => component.Name).ToHashSet(StringComparer.Ordinal);
+            await broker.LeaveOthersAsync(app.AppId, groups.Keys.ToHashSet(), shared);
+        }
+
         foreach (var (key, subscription) in groups)
         {
             var group = await broker.JoinAsync(key);

@@ -21,7 +21,13 @@ internal sealed class Subscriber(Subscription subscription, PubSubComponent comp
     {
         var envelope = subscription.IsRaw ? CloudEvents.OfRaw(message, subscription.PubSub, subscription.Topic) : message;
         using var json = Parse(envelope);
-        if (json is null || IsExpired(json.RootElement))
+        if (json is null)
+        {
+            PubSubLog.DeliveryFailed(log, subscription.Topic, app.AppId, "it is no CloudEvent, and the subscription is not for raw payloads");
+            return DeliveryOutcome.Retry;
+        }
+
+        if (IsExpired(json.RootElement))
         {
             return DeliveryOutcome.Drop;
         }
@@ -47,10 +53,10 @@ internal sealed class Subscriber(Subscription subscription, PubSubComponent comp
         var routes = new Dictionary<string, List<int>>(StringComparer.Ordinal);
         for (var i = 0; i < messages.Count; i++)
         {
-            outcomes[i] = DeliveryOutcome.Drop;
             using var json = Parse(subscription.IsRaw ? CloudEvents.OfRaw(messages[i], subscription.PubSub, subscription.Topic) : messages[i]);
             try
             {
+                outcomes[i] = json is null ? DeliveryOutcome.Retry : DeliveryOutcome.Drop;
                 if (json is not null && !IsExpired(json.RootElement) && subscription.RouteOf(json.RootElement) is { } route)
                 {
                     (routes.TryGetValue(route, out var entries) ? entries : routes[route] = []).Add(i);
@@ -107,7 +113,7 @@ internal sealed class Subscriber(Subscription subscription, PubSubComponent comp
     {
         try
         {
-            var json = JsonDocument.Parse(envelope);
+            var json = LenientJson.Parse(envelope);
             if (json.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return json;
@@ -202,7 +208,7 @@ internal sealed class Subscriber(Subscription subscription, PubSubComponent comp
                 async cancellationToken =>
                 {
                     using var slot = await app.EnterAsync(cancellationToken);
-                    using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(app.Address!, route)) { Content = content() };
+                    using var request = new HttpRequestMessage(HttpMethod.Post, app.AddressOf(route)) { Content = content() };
                     request.Headers.TryAddWithoutValidation("pubsubname", subscription.PubSub);
                     if (!string.IsNullOrEmpty(trace))
                     {

@@ -24,7 +24,13 @@ internal static class SubscriptionReader
         try
         {
             using var json = JsonDocument.Parse(body);
-            foreach (var entry in json.RootElement.ValueKind == JsonValueKind.Array ? json.RootElement.EnumerateArray().ToList() : [])
+            if (json.RootElement.ValueKind != JsonValueKind.Array)
+            {
+                refuse($"expected an array of subscriptions, found {json.RootElement.ValueKind}");
+                return subscriptions;
+            }
+
+            foreach (var entry in json.RootElement.EnumerateArray())
             {
                 try
                 {

@@ -83,7 +83,7 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
         context.Response.Headers.ETag = record.ETag;
         if (record.ExpiresAt is { } end)
         {
-            context.Response.Headers["metadata.ttlExpireTime"] = end.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+            context.Response.Headers["metadata.ttlExpireTime"] = Rfc3339(end);
         }
 
         await context.AnswerJsonAsync(200, record.Value);
@@ -132,10 +132,18 @@ internal sealed class StateApi(IReadOnlyDictionary<string, StateComponent> store
             writer.WritePropertyName("data"u8);
             writer.WriteRawValue(found.Value.Span, skipInputValidation: true);
             writer.WriteString("etag"u8, found.ETag);
+            if (found.ExpiresAt is { } end)
+            {
+                writer.WriteStartObject("metadata"u8);
+                writer.WriteString("ttlExpireTime"u8, Rfc3339(end));
+                writer.WriteEndObject();
+            }
         }
 
         writer.WriteEndObject();
     }
+
+    private static string Rfc3339(DateTimeOffset moment) => moment.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 
     private async Task TransactAsync(HttpContext context, StateComponent store)
     {
