@@ -22,6 +22,8 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec:\n  api:\n    denied:\n    - { name: states, version: v1 }\n", "config.yaml(6)", "'states' is no part of the API")]
     [InlineData("apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec:\n  accessControl:\n    defaultAction: perhaps\n", "config.yaml(5)", "expected allow or deny")]
     [InlineData("apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec: { components: { deny: [state.redis/v1] } }\n", "all.yaml(5)", "components.deny")]
+    [InlineData("apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec:\n  accessControl:\n    policies:\n    - { appId: a, namespace: default }\n", "config.yaml(6)", "'trustDomain' is missing")]
+    [InlineData("apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec:\n  accessControl:\n    policies:\n    - { appId: a, trustDomain: public }\n", "config.yaml(6)", "'namespace' is missing")]
     public async Task File_ThatCannotBeHonoured_IsAnErrorWithFileAndLine(string yaml, string where, string why)
     {
         await using var cluster = await TestCluster.OpenAsync();
@@ -64,26 +66,49 @@ public sealed class ConfigurationTests : IDisposable
                 defaultAction: deny
                 policies:
                 - appId: friend
+                  trustDomain: public
+                  namespace: default
                   defaultAction: deny
                   operations:
                   - { name: /open, httpVerb: [GET], action: allow }
-                  - { name: /orders/*, httpVerb: ['*'], action: allow }
                   - { name: /orders/secret, httpVerb: ['*'], action: deny }
-                - { appId: admin, defaultAction: allow }
-                - { appId: foreigner, defaultAction: allow, namespace: elsewhere }
+                  - { name: /orders/*, httpVerb: ['*'], action: allow }
+                  - { name: /orders/secret, httpVerb: ['*'], action: allow }
+                  - { name: /v*/models/**, httpVerb: [GET], action: allow }
+                  - { name: Shout, httpVerb: [GET], action: allow }
+                - { appId: admin, trustDomain: public, namespace: default, defaultAction: allow, operations: [{ name: /closed, httpVerb: ['*'], action: deny }] }
+                - { appId: foreigner, trustDomain: public, defaultAction: allow, namespace: elsewhere }
+                - { appId: stranger, trustDomain: elsewhere, defaultAction: allow, namespace: default }
             """, Stop);
         var callee = await cluster.StartAsync("callee", app => app.Run(context => context.Response.WriteAsync("in", Stop)), change: WithConfiguration);
         using var friend = await cluster.StartCallerAsync("friend");
         using var admin = await cluster.StartCallerAsync("admin");
         using var foreigner = await cluster.StartCallerAsync("foreigner");
+        using var stranger = await cluster.StartCallerAsync("stranger");
 
         await AllowsAsync(friend, HttpMethod.Get, "open", true);
         await AllowsAsync(friend, HttpMethod.Post, "open", false);
-        await AllowsAsync(friend, HttpMethod.Post, "orders/7/lines", true);
+        await AllowsAsync(friend, HttpMethod.Get, "open/below", true); // As daprd: an operation is a prefix.
+        await AllowsAsync(friend, HttpMethod.Get, "opened", false);
+        await AllowsAsync(friend, HttpMethod.Post, "orders/7", true);
+        await AllowsAsync(friend, HttpMethod.Post, "orders", true); // A star also stands for nothing,
+        await AllowsAsync(friend, HttpMethod.Post, "orders/7/lines", false); // but for no more than one segment.
+        await AllowsAsync(friend, HttpMethod.Post, "orders/secret", false); // What was written first wins.
         await AllowsAsync(friend, HttpMethod.Post, "orders/x/../secret", false);
+        await AllowsAsync(friend, HttpMethod.Post, "Orders/SECRET", false);
+        await AllowsAsync(friend, HttpMethod.Post, "orders%2Fsecret", false);
+        await AllowsAsync(friend, HttpMethod.Post, "orders/%73ecret", false);
+        await AllowsAsync(friend, HttpMethod.Get, "v1/models/a/b", true);
+        await AllowsAsync(friend, HttpMethod.Get, "v/models/a", true);
+        await AllowsAsync(friend, HttpMethod.Get, "w1/models/a", false);
+        await AllowsAsync(friend, HttpMethod.Get, "sHOUT", true);
         await AllowsAsync(friend, HttpMethod.Get, "other", false);
         await AllowsAsync(admin, HttpMethod.Get, "other", true);
+        await AllowsAsync(admin, HttpMethod.Get, "CLOSED", false);
+        await AllowsAsync(admin, HttpMethod.Get, "closed/", false);
+        await AllowsAsync(admin, HttpMethod.Get, "x/..//closed", false);
         await AllowsAsync(foreigner, HttpMethod.Get, "open", false);
+        await AllowsAsync(stranger, HttpMethod.Get, "open", false);
         await AllowsAsync(callee.Client, HttpMethod.Get, "anything", true);
 
         static async Task AllowsAsync(HttpClient caller, HttpMethod verb, string path, bool isAllowed)
@@ -93,6 +118,23 @@ public sealed class ConfigurationTests : IDisposable
             using var answer = await caller.SendAsync(request, Stop);
             await (isAllowed ? answer.IsAsync(HttpStatusCode.OK, "in") : answer.IsErrorAsync(403, "ERR_DIRECT_INVOKE"));
         }
+    }
+
+    [Theory]
+    [InlineData("{}", true)]
+    [InlineData("{ policies: [] }", true)]
+    [InlineData("{ trustDomain: public, policies: [] }", true)]
+    [InlineData("{ trustDomain: public }", false)]
+    [InlineData("{ policies: [{ appId: other, trustDomain: public, namespace: default }] }", false)]
+    [InlineData("{ defaultAction: Allow, policies: [{ appId: other, trustDomain: public, namespace: default }] }", true)]
+    public async Task AccessControl_WithoutAnActionOfItsOwn_AllowsOrDeniesAsDaprdDoes(string access, bool isAllowed)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        await File.WriteAllTextAsync(_file, $"apiVersion: dapr.io/v1alpha1\nkind: Configuration\nspec:\n  accessControl: {access}\n", Stop);
+        await cluster.StartAsync("callee", app => app.Run(context => context.Response.WriteAsync("in", Stop)), change: WithConfiguration);
+        using var dapr = await cluster.StartCallerAsync();
+
+        Assert.Equal(isAllowed ? HttpStatusCode.OK : HttpStatusCode.Forbidden, (await dapr.SendAsync(HttpMethod.Get, "v1.0/invoke/callee/method/x")).StatusCode);
     }
 
     private SidecarOptions WithConfiguration(SidecarOptions options) => options with { ConfigPath = _file };

@@ -68,6 +68,39 @@ public sealed class EndpointTests
         Assert.Equal(body, await answer.TextAsync());
     }
 
+    [Theory]
+    [InlineData("1.1")]
+    [InlineData("2.0")]
+    public async Task Port_AStreamOfUnknownLength_ReachesTheAppOverBothProtocols(string version)
+    {
+        await using var cluster = await TestCluster.OpenAsync();
+        await cluster.StartAsync("callee", app => app.MapPost("/echo", async (HttpRequest request) => Results.Text(await new StreamReader(request.Body).ReadToEndAsync(Stop))));
+        using var dapr = await cluster.StartCallerAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1.0/invoke/callee/method/echo") { Version = new Version(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new Unmeasured("streamed") };
+
+        using var answer = await dapr.SendAsync(request, Stop);
+
+        await answer.IsAsync(HttpStatusCode.OK, "streamed");
+    }
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("POST")]
+    public async Task Call_WithoutABody_KeepsTheTypeThatItNames(string verb)
+    {
+        var (cluster, callee) = (await TestCluster.OpenAsync(), new RecordingApp());
+        await using var _ = cluster;
+        await cluster.StartAsync("callee", callee.Map);
+        using var dapr = await cluster.StartCallerAsync();
+        using var nothing = new ByteArrayContent([]);
+        nothing.Headers.ContentType = new("application/vnd.own+json");
+
+        await dapr.SendAsync(new HttpMethod(verb), "v1.0/invoke/callee/method/x", nothing);
+
+        var got = (await callee.UntilAsync("/x", 1))[0];
+        Assert.Equal(("application/vnd.own+json", ""), (got.ContentType, got.Body));
+    }
+
     [Fact]
     public async Task Errors_OfStateAndPubSub_HaveDaprsDetails()
     {
@@ -77,6 +110,7 @@ public sealed class EndpointTests
         var unknown = await (await dapr.SendAsync(HttpMethod.Get, "v1.0/state/nowhere/k")).JsonAsync();
         var illegal = await (await dapr.SendAsync(HttpMethod.Get, "v1.0/state/statestore/a%7C%7Cb")).JsonAsync();
         var pubsub = await (await dapr.SendAsync(HttpMethod.Post, "v1.0/publish/nobody/t", Answers.Json("1"))).JsonAsync();
+        var topic = await (await dapr.SendAsync(HttpMethod.Post, "v1.0/publish/pubsub/", Answers.Json("1"))).JsonAsync();
 
         Assert.Equal("DAPR_STATE_NOT_FOUND", unknown.GetProperty("details")[0].GetProperty("reason").GetString());
         Assert.Equal("dapr.io", unknown.GetProperty("details")[0].GetProperty("domain").GetString());
@@ -84,7 +118,9 @@ public sealed class EndpointTests
         Assert.Equal("DAPR_STATE_ILLEGAL_KEY", illegal.GetProperty("details")[0].GetProperty("reason").GetString());
         Assert.Equal("a||b", illegal.GetProperty("details")[2].GetProperty("field_violations")[0].GetProperty("field").GetString());
         Assert.Equal("DAPR_PUBSUB_NOT_FOUND", pubsub.GetProperty("details")[0].GetProperty("reason").GetString());
-        Assert.Equal("type.googleapis.com/google.rpc.ResourceInfo", pubsub.GetProperty("details")[1].GetProperty("@type").GetString());
+        Assert.Equal(1, pubsub.GetProperty("details").GetArrayLength());
+        var resource = topic.GetProperty("details")[1];
+        Assert.Equal(("type.googleapis.com/google.rpc.ResourceInfo", "pubsub", "pubsub"), (resource.GetProperty("@type").GetString(), resource.GetProperty("resource_type").GetString(), resource.GetProperty("resource_name").GetString()));
     }
 
     [Fact]
@@ -102,5 +138,17 @@ public sealed class EndpointTests
         Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-00$", Assert.Single(failed.Headers.GetValues("traceparent")));
         Assert.False(health.Headers.Contains("traceparent"));
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/metadata", null, ("baggage", "no value"))).IsAsync(HttpStatusCode.BadRequest);
+    }
+
+    /// <summary>A body of which nobody is told the length.</summary>
+    private sealed class Unmeasured(string text) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text), Stop).AsTask();
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 }

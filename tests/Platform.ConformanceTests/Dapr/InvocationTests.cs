@@ -271,7 +271,7 @@ public sealed class InvocationTests
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/healthz/outbound")).IsAsync(HttpStatusCode.NoContent);
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/healthz")).IsAsync(HttpStatusCode.NoContent);
         var refused = await dapr.SendAsync(HttpMethod.Get, "v1.0/metadata", null, ("dapr-api-token", "wrong"));
-        await refused.IsAsync(HttpStatusCode.Unauthorized, "invalid api token");
+        await refused.IsAsync(HttpStatusCode.Unauthorized, "invalid api token\n");
         Assert.Equal("text/plain", refused.Content.Headers.ContentType?.MediaType);
         await (await dapr.SendAsync(HttpMethod.Get, "v1.0/metadata", null, ("dapr-api-token", "secret"))).IsAsync(HttpStatusCode.OK);
     }

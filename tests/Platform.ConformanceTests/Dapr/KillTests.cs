@@ -118,6 +118,33 @@ public sealed class KillTests : IAsyncLifetime
         await (await caller.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/app/method/who")).IsErrorAsync(500, "ERR_DIRECT_INVOKE");
     }
 
+    [Fact]
+    public async Task Sidecar_ThatRestarts_IsCalledAgainUnderTheCallersPolicy()
+    {
+        var callersOwn = Path.Combine(_home, "caller");
+        Directory.CreateDirectory(callersOwn);
+        await File.WriteAllTextAsync(Path.Combine(callersOwn, "all.yaml"), """
+            apiVersion: dapr.io/v1alpha1
+            kind: Resiliency
+            metadata: { name: patient }
+            spec:
+              policies: { retries: { patient: { policy: constant, duration: 50ms, maxRetries: -1 } } }
+              targets: { apps: { app: { retry: patient } } }
+            """, Stop);
+        using var caller = await SidecarProcess.StartAsync("other", null, _home, callersOwn);
+        using (var first = await SidecarProcess.StartAsync("app", _appPort, _home, Resources))
+        {
+            await first.UntilReadyAsync();
+            await (await caller.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/app/method/who")).IsAsync(HttpStatusCode.OK, "other");
+            first.Kill();
+        }
+
+        var call = caller.Client.SendAsync(HttpMethod.Get, "v1.0/invoke/app/method/who"); // To nobody yet.
+        using var second = await SidecarProcess.StartAsync("app", _appPort, _home, Resources);
+
+        await (await call).IsAsync(HttpStatusCode.OK, "other");
+    }
+
     /// <summary>Writes until the sidecar is gone; keeps what was acknowledged.</summary>
     private static async Task WriteAsync(HttpClient client, int writer, ConcurrentBag<int> saved, ConcurrentBag<int> published, ConcurrentBag<int> reminders)
     {

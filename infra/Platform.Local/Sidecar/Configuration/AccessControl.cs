@@ -25,23 +25,32 @@ internal sealed class AccessControl
             return null;
         }
 
+        if (access.Text("trustDomain") is null && access.Text("defaultAction") is null && access.Maps("policies").Count == 0)
+        {
+            return null;
+        }
+
         var policies = new Dictionary<string, Policy>(StringComparer.Ordinal);
         foreach (var policy in access.Maps("policies"))
         {
+            // daprd does not start without any of the three.
+            var (appId, trustDomain, ns) = (policy.RequiredText("appId"), policy.RequiredText("trustDomain"), policy.RequiredText("namespace"));
+            var read = ReadPolicy(policy);
+
             // A policy for another namespace or trust domain is for no caller there is here.
-            if (policy.Text("namespace") is null or Namespace && policy.Text("trustDomain") is null or TrustDomain)
+            if ((ns, trustDomain) == (Namespace, TrustDomain))
             {
-                policies[policy.RequiredText("appId")] = new Policy(IsAllow(policy, "defaultAction"), [.. policy.Maps("operations").Select(ReadOperation)]);
+                policies[appId] = read;
             }
         }
 
-        // As daprd: without an action of its own the whole denies as soon as there are policies.
-        return new AccessControl(IsAllow(access, "defaultAction") ?? policies.Count == 0, policies);
+        // As daprd: without an action of its own the whole denies, unless it says that there are no policies.
+        return new AccessControl(IsAllow(access, "defaultAction") ?? (access.Has("policies") && access.Maps("policies").Count == 0), policies);
     }
 
     /// <summary>Whether a caller may call a method.</summary>
     /// <param name="caller">App id of the caller.</param>
-    /// <param name="method">Path at the callee, without a leading slash.</param>
+    /// <param name="method">Path at the callee, decoded, without a leading slash.</param>
     /// <param name="verb">HTTP verb.</param>
     public bool Allows(string caller, string method, string verb)
     {
@@ -50,8 +59,7 @@ internal sealed class AccessControl
             return _byDefault;
         }
 
-        var best = policy.Operations.Where(operation => operation.Matches(method)).MaxBy(operation => operation.Weight);
-        return best is not null && best.Takes(verb) ? best.IsAllowed : policy.ByDefault ?? _byDefault;
+        return policy.Operations.Find(method) is { } operation && operation.Takes(verb) ? operation.IsAllowed : policy.ByDefault ?? _byDefault;
     }
 
     private static bool? IsAllow(YamlMap map, string key) => map.Text(key)?.ToLowerInvariant() switch
@@ -62,40 +70,18 @@ internal sealed class AccessControl
         var other => throw map.ErrorAt(key, $"{key} is '{other}'; expected allow or deny."),
     };
 
-    private static Operation ReadOperation(YamlMap map) => new(
-        map.RequiredText("name").Trim('/'),
-        [.. map.Texts("httpVerb")],
-        IsAllow(map, "action") ?? throw map.Error("an operation needs an 'action': allow or deny."));
-
-    private sealed record Policy(bool? ByDefault, IReadOnlyList<Operation> Operations);
-
-    /// <summary>A path, which may have a star for a segment and at its end a star for any rest.</summary>
-    private sealed record Operation(string Path, IReadOnlyList<string> Verbs, bool IsAllowed)
+    private static Policy ReadPolicy(YamlMap map)
     {
-        private readonly string[] _segments = Path.Split('/');
-
-        /// <summary>The more a path says, the more it weighs; a star says nothing.</summary>
-        public int Weight => (_segments.Length * 2) - _segments.Count(segment => segment == "*");
-
-        public bool Takes(string verb) => Verbs.Contains("*") || Verbs.Contains(verb, StringComparer.OrdinalIgnoreCase);
-
-        public bool Matches(string method)
+        var operations = new OperationTree();
+        foreach (var operation in map.Maps("operations"))
         {
-            var given = method.Split('/');
-            for (var i = 0; i < _segments.Length; i++)
-            {
-                if (_segments[i] == "*" && i == _segments.Length - 1)
-                {
-                    return given.Length > i;
-                }
-
-                if (i >= given.Length || (_segments[i] != "*" && _segments[i] != given[i]))
-                {
-                    return false;
-                }
-            }
-
-            return given.Length == _segments.Length;
+            operations.Add(
+                operation.RequiredText("name"),
+                new AccessOperation(operation.Texts("httpVerb"), IsAllow(operation, "action") ?? throw operation.Error("an operation needs an 'action': allow or deny.")));
         }
+
+        return new Policy(IsAllow(map, "defaultAction"), operations);
     }
+
+    private sealed record Policy(bool? ByDefault, OperationTree Operations);
 }

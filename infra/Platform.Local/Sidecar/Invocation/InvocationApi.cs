@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http.Features;
 using Platform.Local.Sidecar.App;
 using Platform.Local.Sidecar.Http;
 using Platform.Local.Sidecar.Peers;
@@ -53,46 +54,64 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         return dots == 1 ? target[..target.IndexOf('.', StringComparison.Ordinal)] : target;
     }
 
-    private static bool HasBody(HttpContext context) => context.Request.ContentLength > 0 || context.Request.Headers.TransferEncoding.Count > 0;
+    /// <summary>Asked of the connection, not of headers: a stream of HTTP/2 has neither a length nor a transfer encoding.</summary>
+    private static bool HasBody(HttpContext context) => context.Features.GetRequiredFeature<IHttpRequestBodyDetectionFeature>().CanHaveBody;
 
-    private Task ForwardAsync(HttpContext context, string appId, InvocationTarget target, string query)
+    /// <summary>To an app, through its sidecar: the one that is here, or a peer in another process, which adds what a callee's sidecar adds.</summary>
+    private async Task ForwardAsync(HttpContext context, string appId, InvocationTarget target, string query)
     {
-        if (apps.Find(appId) is { Address: not null } callee)
+        // Policies are the caller's: a peer that hands a call on has applied its own.
+        var policy = IsFromPeer(context) ? ResiliencyPolicy.None : policies.ForApp(appId);
+        if (policy.IsNone && apps.Find(appId) is { Address: not null } callee)
         {
-            return ForwardAsync(context, callee, target.Method, query);
+            using var answer = await CallAsync(context, callee, target.Method, query, null, context.RequestAborted);
+            await ForwardedAnswer.CopyAsync(answer.Response, context);
+            return;
         }
 
-        return peers.FindApp(appId) is { } peer
-            ? ForwardAsync(context, peer, target.Method, query)
-            : throw Failure(target.Target, $"couldn't find service: {appId}");
+        await ForwardAsync(context, policy.IsNone ? policies.BetweenSidecars : policy, appId, target, query);
     }
 
-    /// <summary>To the app's sidecar in another process, which adds what a callee's sidecar adds.</summary>
-    private async Task ForwardAsync(HttpContext context, PeerEntry peer, string method, string query)
-    {
-        using var request = CreateRequest(context, $"http://127.0.0.1:{peer.HttpPort}/v1.0/invoke/{peer.AppId}/method/{method}{query}", null);
-        using var response = await peers.SendAsync(peer, self.AppId, request, context.RequestAborted);
-        await ForwardedAnswer.CopyAsync(response, context);
-    }
+    private Task ForwardAsync(HttpContext context, ResiliencyPolicy policy, string appId, InvocationTarget target, string query) => ForwardAsync(context, policy, (body, cancellationToken) =>
+        apps.Find(appId) is { Address: not null } callee
+            ? CallAsync(context, callee, target.Method, query, body, cancellationToken)
+            : CallAsync(context, peers.FindApp(appId) ?? throw Failure(target.Target, $"couldn't find service: {appId}"), target.Method, query, body, cancellationToken));
 
     /// <summary>Straight to an endpoint outside: there is no sidecar at the other end, and nobody there is told who calls.</summary>
-    private Task ForwardAsync(HttpContext context, HttpEndpoint endpoint, string method, string query) => ForwardAsync(
-        context,
-        policies.ForApp(endpoint.Name),
-        body =>
+    private Task ForwardAsync(HttpContext context, HttpEndpoint endpoint, string method, string query) => ForwardAsync(context, policies.ForApp(endpoint.Name), async (body, cancellationToken) =>
+    {
+        using var request = CreateRequest(context, $"{endpoint.BaseAddress}{method}{query}", body);
+        foreach (var (name, value) in endpoint.Headers)
         {
-            var request = CreateRequest(context, $"{endpoint.BaseAddress}{method}{query}", body);
-            foreach (var (name, value) in endpoint.Headers)
-            {
-                request.Headers.Remove(name);
-                request.Headers.TryAddWithoutValidation(name, value);
-            }
+            request.Headers.Remove(name);
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
 
-            return request;
-        },
-        endpoint.Client.SendAsync);
+        return new Answer(await endpoint.Client.SendAsync(request, cancellationToken), default);
+    });
 
-    private async Task ForwardAsync(HttpContext context, AppChannel callee, string method, string query)
+    /// <summary>Calls under a policy; each attempt looks anew for whom it calls.</summary>
+    private async Task ForwardAsync(HttpContext context, ResiliencyPolicy policy, Func<ReadOnlyMemory<byte>?, CancellationToken, Task<Answer>> call)
+    {
+        // A body of known length is kept, so that it can be sent again; a stream cannot.
+        var isStream = context.Request.ContentLength is null && HasBody(context);
+        var body = isStream || !policy.Repeats ? (ReadOnlyMemory<byte>?)null : await RequestBody.ReadAsync(context, maxBodyBytes);
+        using var answer = await policy.ExecuteAsync(
+            attempt => call(body, attempt),
+            answer => (int)answer.Response.StatusCode is >= 200 and < 400 ? null : (int)answer.Response.StatusCode,
+            answer => answer.Dispose(),
+            mayRepeat: !isStream,
+            context.RequestAborted);
+        await ForwardedAnswer.CopyAsync(answer.Response, context);
+    }
+
+    private async Task<Answer> CallAsync(HttpContext context, PeerEntry peer, string method, string query, ReadOnlyMemory<byte>? body, CancellationToken cancellationToken)
+    {
+        using var request = CreateRequest(context, $"http://127.0.0.1:{peer.HttpPort}/v1.0/invoke/{peer.AppId}/method/{method}{query}", body);
+        return new Answer(await peers.SendAsync(peer, self.AppId, request, cancellationToken), default);
+    }
+
+    private async Task<Answer> CallAsync(HttpContext context, AppChannel callee, string method, string query, ReadOnlyMemory<byte>? body, CancellationToken cancellationToken)
     {
         if (!callee.IsHealthy)
         {
@@ -100,58 +119,44 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         }
 
         var caller = CallerOf(context);
-        if (callee.AccessControl is { } access && caller != callee.AppId && !access.Allows(caller, method, context.Request.Method))
+        if (callee.AccessControl is { } access && caller != callee.AppId && !access.Allows(caller, Uri.UnescapeDataString(method), context.Request.Method))
         {
             throw Failure(callee.AppId, $"rpc error: code = PermissionDenied desc = access control policy has denied access to id: {caller} operation: {method} verb: {context.Request.Method}", status: 403);
         }
 
-        using var slot = await callee.EnterAsync(context.RequestAborted);
-        await ForwardAsync(context, policies.ForApp(callee.AppId), body => CreateRequest(context, callee, caller, method, query, body), callee.SendAsync);
-    }
-
-    private async Task ForwardAsync(
-        HttpContext context, ResiliencyPolicy policy, Func<ReadOnlyMemory<byte>?, HttpRequestMessage> create, Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> send)
-    {
-        if (policy.IsNone)
+        var slot = await callee.EnterAsync(cancellationToken);
+        try
         {
-            using var request = create(null);
-            using var response = await send(request, context.RequestAborted);
-            await ForwardedAnswer.CopyAsync(response, context);
-            return;
+            using var request = CreateRequest(context, callee, caller, method, query, body);
+            return new Answer(await callee.SendAsync(request, cancellationToken), slot);
         }
-
-        // A body of known length is kept, so that it can be sent again; a stream cannot.
-        var isStream = context.Request.ContentLength is null && context.Request.Headers.TransferEncoding.Count > 0;
-        var body = isStream || !policy.Repeats ? (ReadOnlyMemory<byte>?)null : await RequestBody.ReadAsync(context, maxBodyBytes);
-        using var answer = await policy.ExecuteAsync(
-            async cancellationToken =>
-            {
-                using var request = create(body);
-                return await send(request, cancellationToken);
-            },
-            response => (int)response.StatusCode is >= 200 and < 400 ? null : (int)response.StatusCode,
-            response => response.Dispose(),
-            mayRepeat: !isStream,
-            context.RequestAborted);
-        await ForwardedAnswer.CopyAsync(answer, context);
+        catch
+        {
+            slot.Dispose();
+            throw;
+        }
     }
+
+    private bool IsFromPeer(HttpContext context) =>
+        context.Request.Headers[PeerRegistry.SecretHeader] is [{ } secret] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(peers.Secret));
 
     /// <summary>The app for which the call is made: this sidecar's own, or that of a peer that proves itself.</summary>
-    private string CallerOf(HttpContext context) =>
-        context.Request.Headers[PeerRegistry.SecretHeader] is [{ } secret] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(peers.Secret))
-            ? context.Request.Headers[PeerRegistry.CallerHeader].ToString()
-            : self.AppId;
+    private string CallerOf(HttpContext context) => IsFromPeer(context) ? context.Request.Headers[PeerRegistry.CallerHeader].ToString() : self.AppId;
 
     private HttpRequestMessage CreateRequest(HttpContext context, string address, ReadOnlyMemory<byte>? body)
     {
         var request = new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), new Uri(address, AsIs));
-        if (body is { } kept)
+        if (body is { IsEmpty: false } kept)
         {
-            request.Content = kept.IsEmpty ? null : new ReadOnlyMemoryContent(kept);
+            request.Content = new ReadOnlyMemoryContent(kept);
         }
-        else if (HasBody(context))
+        else if (body is null && HasBody(context))
         {
             request.Content = new ForwardedBody(context, maxBodyBytes);
+        }
+        else if (context.Request.ContentType is not null)
+        {
+            request.Content = new ReadOnlyMemoryContent(default); // Nothing but its type is there to be told.
         }
 
         ForwardedHeaders.Copy(context, request);
@@ -173,5 +178,15 @@ internal sealed class InvocationApi(AppChannel self, AppDirectory apps, PeerRegi
         }
 
         return request;
+    }
+
+    /// <summary>An answer and the app's room that it takes until it is read to its end.</summary>
+    private readonly record struct Answer(HttpResponseMessage Response, AppChannel.Slot Slot) : IDisposable
+    {
+        public void Dispose()
+        {
+            Response.Dispose();
+            Slot.Dispose();
+        }
     }
 }

@@ -9,6 +9,7 @@ namespace Platform.Local.Sidecar.Resiliency;
 /// <summary>The Resiliency resources of one app: named policies, and which of them hold for which target.</summary>
 internal sealed class ResiliencyPolicies
 {
+    private const int LeastBuiltInRetries = 3;
     private readonly Dictionary<string, TimeSpan> _timeouts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RetryPolicy> _retries = new(StringComparer.Ordinal);
     private readonly Dictionary<string, CircuitBreakerPolicy> _breakers = new(StringComparer.Ordinal);
@@ -43,6 +44,13 @@ internal sealed class ResiliencyPolicies
 
     /// <summary>For calls of an app or endpoint.</summary>
     public ResiliencyPolicy ForApp(string appId) => Find("app/" + appId, ["App", ""]);
+
+    /// <summary>For calls of an app in another process that have no policy: Dapr's built-in one, for a sidecar that is just not there.</summary>
+    public ResiliencyPolicy BetweenSidecars => _made.GetOrAdd("built-in/service", static (_, self) =>
+    {
+        var named = self._retries.GetValueOrDefault("DaprBuiltInServiceRetries") ?? new RetryPolicy { Duration = TimeSpan.FromSeconds(1), MaxRetries = LeastBuiltInRetries };
+        return new ResiliencyPolicy(named with { OnlyIfUnreached = true, MaxRetries = named.MaxRetries < 0 ? -1 : Math.Max(named.MaxRetries, LeastBuiltInRetries) }, null, null, self._time);
+    }, this);
 
     /// <summary>For calls of an actor: its type's policy, with a breaker per type, per actor, or both, as <c>circuitBreakerScope</c> says.</summary>
     public ResiliencyPolicy ForActor(ActorKey actor)

@@ -51,7 +51,7 @@ internal sealed class ResiliencyPolicy(RetryPolicy? retry, CircuitBreaker? break
                 discard(result);
                 pause = wait;
             }
-            catch (Exception e) when (e is not (OperationCanceledException or CircuitOpenException) && Pause(null) is { } wait)
+            catch (Exception e) when (e is not (OperationCanceledException or CircuitOpenException) && retry?.Takes(e) == true && Pause(null) is { } wait)
             {
                 pause = wait;
             }

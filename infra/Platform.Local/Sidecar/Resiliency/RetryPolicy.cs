@@ -18,11 +18,17 @@ internal sealed record RetryPolicy
     /// <summary>Statuses that are tried again, in ranges; empty: every failure.</summary>
     public IReadOnlyList<(int From, int To)> StatusCodes { get; init; } = [];
 
+    /// <summary>True: a call is made again only if it reached nobody, so that it cannot have had an effect.</summary>
+    public bool OnlyIfUnreached { get; init; }
+
     /// <summary>An exponential policy ends after this long, whatever <see cref="MaxRetries"/> says.</summary>
     public static TimeSpan ExponentialEnd { get; } = TimeSpan.FromMinutes(15);
 
     /// <summary>Whether an answer of this status is tried again.</summary>
-    public bool Takes(int status) => StatusCodes.Count == 0 || StatusCodes.Any(range => status >= range.From && status <= range.To);
+    public bool Takes(int status) => !OnlyIfUnreached && (StatusCodes.Count == 0 || StatusCodes.Any(range => status >= range.From && status <= range.To));
+
+    /// <summary>Whether a call that ended so is tried again.</summary>
+    public bool Takes(Exception failure) => !OnlyIfUnreached || failure is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError };
 
     /// <summary>The pause before a retry; null if there is none.</summary>
     /// <param name="retry">Number of the retry, 1 for the first.</param>

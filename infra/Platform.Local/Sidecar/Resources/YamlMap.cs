@@ -12,6 +12,9 @@ internal sealed class YamlMap(string file, YamlMappingNode node)
 
     public IEnumerable<string> Keys => node.Children.Keys.OfType<YamlScalarNode>().Select(key => key.Value ?? "");
 
+    /// <summary>True if the key is there, whatever its value.</summary>
+    public bool Has(string key) => Find(key) is not null;
+
     public ResourceException Error(string message) => new(file, Line, message);
 
     public ResourceException ErrorAt(string key, string message) => new(file, Find(key)?.Start.Line ?? Line, message);
