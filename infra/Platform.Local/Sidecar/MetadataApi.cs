@@ -27,7 +27,15 @@ internal sealed class MetadataApi(EmbeddedSidecar sidecar, SidecarResources reso
 
         if (path.Count == 3 && HttpMethods.IsPut(context.Request.Method))
         {
-            _extended[path.Parameter(2)] = Encoding.UTF8.GetString((await RequestBody.ReadAsync(context, sidecar.Options.MaxBodyBytes)).Span);
+            try
+            {
+                _extended[path.Parameter(2)] = Encoding.UTF8.GetString((await RequestBody.ReadAsync(context, sidecar.Options.MaxBodyBytes)).Span);
+            }
+            catch (BodyTooLargeException e)
+            {
+                throw new DaprErrorException(400, "ERR_BODY_READ", "failed to read request body: " + e.Message, e);
+            }
+
             await context.AnswerNothingAsync();
             return true;
         }

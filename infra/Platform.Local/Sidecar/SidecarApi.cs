@@ -93,8 +93,8 @@ internal sealed class SidecarApi
         if (!IsAllowed(context))
         {
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;
-            context.Response.ContentType = "text/plain";
-            await context.Response.WriteAsync("invalid api token", context.RequestAborted);
+            context.Response.ContentType = "text/plain; charset=utf-8";
+            await context.Response.WriteAsync("invalid api token\n", context.RequestAborted);
             return;
         }
 

@@ -6,7 +6,8 @@ using YamlDotNet.RepresentationModel;
 namespace Platform.Local.Supervisor;
 
 /// <summary>A parsed <c>dapr.yaml</c> (Dapr's multi-app run template, version 1): what to run, where, with which ports and resources.</summary>
-/// <remarks>As in the Dapr CLI: paths under <c>common</c> and <c>appDirPath</c> start at the file's folder, all others at the app's folder; the app's values win over <c>common</c>'s; unknown keys are ignored.</remarks>
+/// <remarks>As in the Dapr CLI: paths under <c>common</c> and <c>appDirPath</c> start at the file's folder, all others at the app's folder; the app's values win over <c>.dapr/resources</c> and <c>.dapr/config.yaml</c> in its folder, and these over <c>common</c>'s; unknown keys are ignored. Not taken over: what
+/// <c>dapr init</c> put into the home folder, for want of all of these.</remarks>
 internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTemplate> Apps)
 {
     /// <summary>Reads a template file, or the <c>dapr.yaml</c> in a folder.</summary>
@@ -85,6 +86,11 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
             }
 
             var resources = Paths(app, folder);
+            if (resources.Count == 0 && Directory.Exists(System.IO.Path.Combine(folder, ".dapr", "resources")))
+            {
+                resources = [System.IO.Path.Combine(folder, ".dapr", "resources")];
+            }
+
             return new AppTemplate
             {
                 AppId = Scalar(app, "appID") ?? System.IO.Path.GetFileName(folder),
@@ -118,7 +124,7 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
             var defaults = new SidecarOptions { AppId = Scalar(app, "appID") ?? System.IO.Path.GetFileName(folder) };
             return defaults with
             {
-                ConfigPath = Existing(app, "configFilePath", folder) ?? Existing(common, "configFilePath", _folder),
+                ConfigPath = Existing(app, "configFilePath", folder) ?? OwnConfiguration(folder) ?? Existing(common, "configFilePath", _folder),
                 AppChannelAddress = Scalar(app, "appChannelAddress") is { Length: > 0 } address ? address : defaults.AppChannelAddress,
                 AppProtocol = Text("appProtocol") ?? defaults.AppProtocol,
                 LogLevel = Text("logLevel") is { } level ? Checked(() => DaprLogLevel.Parse(level), "logLevel") : defaults.LogLevel,
@@ -151,9 +157,9 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
         private List<string> Paths(YamlMappingNode node, string from)
         {
             var paths = Strings(node, "resourcesPaths");
-            if (paths.Count == 0 && Scalar(node, "resourcesPath") is { } single)
+            if (Scalar(node, "resourcesPath") is { Length: > 0 } single)
             {
-                paths = [single];
+                paths.Add(single);
             }
 
             return paths.ConvertAll(each =>
@@ -162,6 +168,9 @@ internal sealed record RunTemplate(string Path, string Name, IReadOnlyList<AppTe
                 return Directory.Exists(full) ? full : throw Error(node, $"resources path '{full}' does not exist.");
             });
         }
+
+        /// <summary>The Configuration that lies in the app's own folder.</summary>
+        private static string? OwnConfiguration(string folder) => System.IO.Path.Combine(folder, ".dapr", "config.yaml") is var file && File.Exists(file) ? file : null;
 
         private string? Existing(YamlMappingNode node, string key, string from)
         {

@@ -139,4 +139,28 @@ public sealed class ResourceTests
 
         await Assert.ThrowsAsync<HttpRequestException>(() => dapr.SendAsync(HttpMethod.Get, "v1.0/metadata"));
     }
+
+    [Fact]
+    public async Task Component_ThatSaysIgnoreErrors_IsLeftOutAndTheRestIsServed()
+    {
+        await using var cluster = await TestCluster.OpenAsync(TestCluster.Components + """
+
+            ---
+            apiVersion: dapr.io/v1alpha1
+            kind: Component
+            metadata: { name: queue }
+            spec: { type: bindings.kafka, version: v1, ignoreErrors: true }
+            ---
+            apiVersion: dapr.io/v1alpha1
+            kind: Component
+            metadata: { name: secrets }
+            spec: { type: secretstores.local.file, version: v1, ignoreErrors: true, metadata: [{ name: secretsFile, value: /nowhere }] }
+            """);
+        using var dapr = await cluster.StartCallerAsync();
+
+        var metadata = await (await dapr.SendAsync(HttpMethod.Get, "v1.0/metadata")).JsonAsync();
+
+        Assert.Equal(["pubsub", "statestore"], metadata.GetProperty("components").EnumerateArray().Select(component => component.GetProperty("name").GetString()).Order());
+        await (await dapr.SendAsync(HttpMethod.Get, "v1.0/secrets/secrets/x")).IsErrorAsync(500, "ERR_SECRET_STORES_NOT_CONFIGURED");
+    }
 }

@@ -4,6 +4,7 @@ using Platform.Local.Sidecar;
 using Platform.Local.Sidecar.Configuration;
 using Platform.Local.Sidecar.Resources;
 using Platform.Local.Supervisor;
+using YamlDotNet.RepresentationModel;
 
 namespace Platform.ConformanceTests.Dapr;
 
@@ -42,6 +43,50 @@ public sealed class ShippedResourcesTests : IDisposable
         {
             var settings = ResourceDocument.Parse(Path.Combine(Root, "components", "local", file)).Single().Spec.Maps("metadata").ToDictionary(entry => entry.RequiredText("name"), entry => entry.Text("value"));
             Assert.Equal("localhost:6379", settings["redisHost"]);
+        }
+    }
+
+    [Fact]
+    public void Template_HasTheFieldsOfDaprsCliAndTheirTypes()
+    {
+        // The yaml tags of dapr/cli:pkg/runfileconfig and pkg/standalone/run.go. The CLI passes over keys that it does not know; a value of another type ends it.
+        string[] texts = ["configFilePath", "appProtocol", "apiListenAddresses", "logLevel", "placementHostAddress", "schedulerHostAddress", "resourcesPath", "maxBodySize", "readBufferSize", "appHealthCheckPath", "runtimePath", "daprdLogDestination", "appLogDestination"];
+        string[] numbers = ["appMaxConcurrency", "appHealthProbeInterval", "appHealthProbeTimeout", "appHealthThreshold"];
+        string[] flags = ["enableProfiling", "appSSL", "enableAppHealthCheck", "enableApiLogging"];
+        string[] lists = ["resourcesPaths"];
+        var root = new YamlStream();
+        using (var text = File.OpenText(Path.Combine(Root, "dapr.yaml")))
+        {
+            root.Load(text);
+        }
+
+        var template = new YamlMap("dapr.yaml", (YamlMappingNode)root.Documents.Single().RootNode);
+        Assert.Equal(1, template.Number("version"));
+        Assert.Subset(new HashSet<string> { "version", "name", "common", "apps" }, template.Keys.ToHashSet());
+        Check(template.Map("common")!, texts, numbers, flags, lists);
+        Assert.All(template.Maps("apps"), app => Check(
+            app,
+            [.. texts, "appID", "appDirPath", "appChannelAddress", "unixDomainSocket"],
+            [.. numbers, "appPort", "daprHTTPPort", "daprGRPCPort", "daprInternalGRPCPort", "metricsPort", "profilePort"],
+            flags,
+            [.. lists, "command"]));
+
+        // Relative paths: those of common from the file's folder; the CLI stops at one that is not there.
+        var common = template.Map("common")!;
+        Assert.All(common.Texts("resourcesPaths").Append(common.Text("configFilePath")!).Concat(template.Maps("apps").Select(app => app.RequiredText("appDirPath"))), path => Assert.True(Path.Exists(Path.Combine(Root, path)), path));
+
+        static void Check(YamlMap map, string[] texts, string[] numbers, string[] flags, string[] lists)
+        {
+            Assert.All(map.Keys, key => Assert.True(
+                key switch
+                {
+                    _ when texts.Contains(key) => map.Text(key) is not null,
+                    _ when numbers.Contains(key) => map.Number(key) is not null,
+                    _ when flags.Contains(key) => map.Flag(key) is not null,
+                    _ when lists.Contains(key) => map.Texts(key).Count > 0,
+                    _ => false,
+                },
+                $"{key} is no field of the CLI's run template, or of another type"));
         }
     }
 

@@ -50,6 +50,41 @@ public sealed class RunTemplateTests : IDisposable
     }
 
     [Fact]
+    public void Load_WhatLiesInTheAppsDaprFolder_WinsOverCommonAndLosesToTheApp()
+    {
+        foreach (var folder in new[] { "app/.dapr/resources", "app/own", "app/single", "shared" })
+        {
+            Directory.CreateDirectory(Path.Combine(_folder, folder));
+        }
+
+        File.WriteAllText(Path.Combine(_folder, "app", ".dapr", "config.yaml"), "");
+        File.WriteAllText(Path.Combine(_folder, "common.yaml"), "");
+        File.WriteAllText(Path.Combine(_folder, "app", "own.yaml"), "");
+        var apps = Load("""
+            version: 1
+            common:
+              resourcesPaths: [./shared]
+              configFilePath: ./common.yaml
+            apps:
+              - appID: folder
+                appDirPath: ./app
+              - appID: named
+                appDirPath: ./app
+                resourcesPaths: [./own]
+                resourcesPath: ./single
+                configFilePath: ./own.yaml
+              - appID: plain
+                appDirPath: ./shared
+            """).Apps;
+
+        Assert.Equal(
+            [("folder", "app/.dapr/resources", "app/.dapr/config.yaml"), ("named", "app/own app/single", "app/own.yaml"), ("plain", "shared", "common.yaml")],
+            apps.Select(app => (app.AppId, string.Join(' ', app.Sidecar.ResourcesPaths.Select(Relative)), Relative(app.Sidecar.ConfigPath!))));
+
+        string Relative(string path) => Path.GetRelativePath(_folder, path);
+    }
+
+    [Fact]
     public void Load_SettingsOfTheSidecar_AreDaprsFields()
     {
         var template = Load("""

@@ -6,15 +6,18 @@ namespace Platform.Local.Sidecar.Resources;
 internal sealed class ComponentLoader
 {
     private readonly SidecarOptions _options;
+    private readonly ILogger _log;
     private readonly IReadOnlyList<string> _denied;
     private readonly Dictionary<string, ISecretStore> _secrets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ComponentResource> _components = new(StringComparer.Ordinal);
 
     /// <param name="options">The sidecar.</param>
     /// <param name="denied">Types that the Configuration does not want, as <c>type</c> or <c>type/version</c>.</param>
-    public ComponentLoader(SidecarOptions options, IReadOnlyList<string> denied)
+    /// <param name="log">Told of components that are left out because they say <c>ignoreErrors</c>.</param>
+    public ComponentLoader(SidecarOptions options, IReadOnlyList<string> denied, ILogger log)
     {
         _options = options;
+        _log = log;
         _denied = denied;
         Values = new ValueResolver(options, _secrets);
     }
@@ -28,19 +31,34 @@ internal sealed class ComponentLoader
     /// <summary>All components by name.</summary>
     public IReadOnlyDictionary<string, ComponentResource> Components => _components;
 
-    /// <exception cref="ResourceException">A component cannot be honoured.</exception>
+    /// <exception cref="ResourceException">A component cannot be honoured, and does not say <c>ignoreErrors</c>.</exception>
     public void Load(IEnumerable<ResourceDocument> documents)
     {
         var mine = documents.Where(document => document.Kind == "Component" && document.IsFor(_options.AppId))
             .OrderBy(document => document.Spec.RequiredText("type").StartsWith("secretstores.", StringComparison.Ordinal) ? 0 : 1);
         foreach (var document in mine)
         {
-            var resource = Read(document);
-            if (!_components.TryAdd(resource.Name, resource))
+            try
             {
-                throw new ResourceException(resource.File, resource.Line, $"component '{resource.Name}' is there already, from {_components[resource.Name].File}({_components[resource.Name].Line}); give one of them another name.");
+                Load(document);
             }
+            catch (ResourceException e) when (document.Spec.Flag("ignoreErrors") == true)
+            {
+                SidecarLog.ComponentLeftOut(_log, _options.AppId, e.Message);
+            }
+        }
+    }
 
+    private void Load(ResourceDocument document)
+    {
+        var resource = Read(document);
+        if (!_components.TryAdd(resource.Name, resource))
+        {
+            throw new ResourceException(resource.File, resource.Line, $"component '{resource.Name}' is there already, from {_components[resource.Name].File}({_components[resource.Name].Line}); give one of them another name.");
+        }
+
+        try
+        {
             ISecretStore? store = resource.Type switch
             {
                 ComponentTypes.SecretsFile => FileSecretStore.Open(resource),
@@ -51,6 +69,11 @@ internal sealed class ComponentLoader
             {
                 _secrets.Add(resource.Name, store);
             }
+        }
+        catch
+        {
+            _components.Remove(resource.Name);
+            throw;
         }
     }
 

@@ -32,7 +32,7 @@ internal sealed record SidecarResources
         {
             var documents = ResourceDocument.ReadAll(options.ResourcesPaths, log);
             var configuration = SidecarConfiguration.Load(options.ConfigPath);
-            var loader = new ComponentLoader(options, configuration.DeniedComponents);
+            var loader = new ComponentLoader(options, configuration.DeniedComponents, log);
             loader.Load(documents);
             List<ResourceDocument> others = [.. documents.Where(document => document.Kind is not ("Component" or "Configuration") && document.IsFor(options.AppId))];
             return new SidecarResources
