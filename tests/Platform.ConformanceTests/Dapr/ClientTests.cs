@@ -104,7 +104,10 @@ public sealed class ClientTests
             requests.Enqueue($"{context.Request.Method} {context.Request.Path.Value![(context.Request.Path.Value!.IndexOf("state", StringComparison.Ordinal))..]} {body}".Trim());
             using var answer = await onward.SendAsync(new HttpMethod(context.Request.Method), context.Request.Path.Value![1..], body.Length > 0 ? Answers.Json(body) : null);
             context.Response.StatusCode = (int)answer.StatusCode;
-            await context.Response.WriteAsync(await answer.TextAsync(), Stop);
+            if (answer.StatusCode != HttpStatusCode.NoContent)
+            {
+                await context.Response.WriteAsync(await answer.TextAsync(), Stop);
+            }
         }), null);
         await spy.StartAsync();
         async Task<string> CallAsync(int value) => await (await app.Client.SendAsync(HttpMethod.Post, "v1.0/actors/KeeperActor/1/method/Keep", Answers.Json(value.ToString()))).TextAsync();
