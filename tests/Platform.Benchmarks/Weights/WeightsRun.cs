@@ -111,5 +111,8 @@ internal sealed record WeightsRun(string Folder, int Pairs, ModelFiles Files)
     }
 
     /// <summary>Reads the same file with nothing but the disk between.</summary>
-    public static Task<Window> RawReadAsync(BlobLease lease) => RawDisk.ReadAsync(lease.FilePath, 1 << 20, 8, random: false, lease.LengthBytes / (1 << 20) * (1 << 20));
+    public static Task<Window> RawReadAsync(BlobLease lease) => RawReadAsync(lease.FilePath);
+
+    /// <inheritdoc cref="RawReadAsync(BlobLease)"/>
+    public static Task<Window> RawReadAsync(string path) => RawDisk.ReadAsync(path, 1 << 20, 8, random: false, new FileInfo(path).Length / (1 << 20) * (1 << 20));
 }
