@@ -88,10 +88,10 @@ public sealed class NvmeTier : IAsyncDisposable
         {
             Directory.CreateDirectory(Path.Combine(options.Folder, "blobs"));
             var notice = new DirectIoNotice(logger);
-            var (catalog, wasDamaged) = await Recovery.OpenCatalogAsync(options, notice, logger, cancellationToken);
+            var catalog = await new CatalogRecovery(options, notice, logger).OpenAsync(cancellationToken);
             environment = new TierEnvironment(options, catalog, notice, logger);
             var tier = new NvmeTier(environment, folderLock);
-            await new Recovery(environment, tier._residents).RunAsync(keepOrphans: wasDamaged);
+            await new Recovery(environment, tier._residents).RunAsync();
             tier.Blocks = await BlockReservation.OpenAsync(environment, tier._residents, cancellationToken);
             await tier._admission.ShrinkAsync();
             return tier;

@@ -13,8 +13,9 @@ namespace Platform.DataPlane.Nvme.Blobs;
 ///     chunk/{id}/{index}    CRC32C of a chunk that is durable in a blob not sealed yet
 ///     upload/{id}           of an only copy: where its upload in parts goes, and the storage's id for it; without a blob/{id} it is one to be aborted
 ///     part/{id}/{number}    the storage's tag of a part that is there
+///     salvaged              an earlier catalog was damaged, and files without a record are not yet all in lost/, see CatalogRecovery
 ///   blocks/               BlockStore, if there is one: commit (which checkpoint counts), blocks.0, blocks.1 ... (FASTER's log)
-///   lost/, catalog.damaged/   what a damaged catalog left, for somebody to look at
+///   lost/, catalog.damaged/   what a damaged catalog left, for somebody to look at; catalog.new/ is there while another takes its place
 ///   blobs/
 ///     {id}.blob             the bytes of the object and nothing else, so that any program can open a sealed one
 ///

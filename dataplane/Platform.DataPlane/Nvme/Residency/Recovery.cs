@@ -1,61 +1,40 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using Microsoft.Extensions.Logging;
 using Platform.DataPlane.Nvme.Blobs;
+using Platform.DataPlane.Nvme.Io;
 
 namespace Platform.DataPlane.Nvme.Residency;
 
 /// <summary>Brings back what a tier's folder holds when it is opened: finishes, resumes or removes what a crash left half done.</summary>
 internal sealed class Recovery(TierEnvironment tier, Residents residents)
 {
-    private const string LostFolder = "lost";
-
-    /// <summary>Opens the catalog. One that is damaged is set aside, and a new one started with what can be read of it.</summary>
-    public static async Task<OpenedCatalog> OpenCatalogAsync(NvmeTierOptions tier, DirectIoNotice notice, ILogger logger, CancellationToken cancellationToken)
-    {
-        var options = new DurableStoreOptions
-        {
-            Folder = Path.Combine(tier.Folder, "catalog"),
-            LimitBytes = tier.CatalogLimitBytes,
-            CompactionFloorBytes = tier.MetadataBytes / 4,
-            FaultPoint = tier.FaultPoint,
-            IsBuffered = tier.IsBuffered,
-            OnBuffered = notice.Say,
-        };
-        try
-        {
-            return new OpenedCatalog(await DurableStore.OpenAsync(options, cancellationToken), WasDamaged: false);
-        }
-        catch (StorageException cause) when (cause.Error == StorageError.Corrupt)
-        {
-            return new OpenedCatalog(await ReplaceCatalogAsync(options, cause, logger, cancellationToken), WasDamaged: true);
-        }
-    }
-
     /// <summary>Restores every recorded blob that is as its record says, and removes files that have no record.</summary>
-    /// <param name="keepOrphans">Sets those files aside instead: their records may have been lost with a damaged catalog.</param>
-    public async Task RunAsync(bool keepOrphans)
+    public async Task RunAsync()
     {
+        // Then their records may have been lost with a damaged catalog: they are set aside instead.
+        var keepOrphans = tier.Catalog.TryGet(CatalogRecovery.Salvaged, out _);
         new Pins(tier, residents).Restore();
         var known = await RestoreAllAsync();
         var orphans = Directory.GetFiles(tier.BlobFolder).Where(path => !known.Contains(path)).ToList();
         foreach (var orphan in orphans)
         {
-            // A name like this must not be given to another blob while this file is there.
-            if (long.TryParse(Path.GetFileNameWithoutExtension(orphan), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var id))
-            {
-                residents.NextId = Math.Max(residents.NextId, id + 1);
-            }
-
+            KeepNameOf(orphan);
             if (keepOrphans)
             {
-                var lost = Directory.CreateDirectory(Path.Combine(tier.Options.Folder, LostFolder)).FullName;
+                var lost = Directory.CreateDirectory(Path.Combine(tier.Options.Folder, CatalogRecovery.LostFolder)).FullName;
                 File.Move(orphan, Path.Combine(lost, Path.GetFileName(orphan)), overwrite: true);
             }
             else
             {
                 File.Delete(orphan);
             }
+        }
+
+        if (keepOrphans)
+        {
+            Posix.SyncFolder(tier.Options.Folder);
+            Posix.SyncFolder(tier.BlobFolder);
+            await tier.Catalog.CommitAsync([new(CatalogRecovery.Salvaged, null)]);
         }
 
         CountSetAside();
@@ -65,9 +44,22 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
     /// <summary>What a damaged catalog left takes room until somebody has looked at it and deleted it.</summary>
     private void CountSetAside()
     {
-        foreach (var folder in new[] { LostFolder, "catalog.damaged" }.Select(name => Path.Combine(tier.Options.Folder, name)).Where(Directory.Exists))
+        foreach (var folder in new[] { CatalogRecovery.LostFolder, CatalogRecovery.AsideFolder }.Select(name => Path.Combine(tier.Options.Folder, name)).Where(Directory.Exists))
         {
-            residents.SetAside(new DirectoryInfo(folder).EnumerateFiles().Sum(file => file.Length));
+            foreach (var file in new DirectoryInfo(folder).EnumerateFiles())
+            {
+                residents.SetAside(file.Length);
+                KeepNameOf(file.FullName);
+            }
+        }
+    }
+
+    /// <summary>Sees to it that no other blob gets a file's name: were that one set aside as well, it would take the place of this one.</summary>
+    private void KeepNameOf(string path)
+    {
+        if (long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var id))
+        {
+            residents.NextId = Math.Max(residents.NextId, id + 1);
         }
     }
 
@@ -136,26 +128,4 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
 
         return null;
     }
-
-    private static async Task<DurableStore> ReplaceCatalogAsync(DurableStoreOptions options, StorageException cause, ILogger logger, CancellationToken cancellationToken)
-    {
-        // Records that are too old are found out by the files, the checksums and the ETags.
-        var salvaged = await DurableStore.SalvageAsync(options.Folder);
-        var aside = options.Folder + ".damaged";
-        if (Directory.Exists(aside))
-        {
-            Directory.Delete(aside, recursive: true);
-        }
-
-        Directory.Move(options.Folder, aside);
-        var catalog = await DurableStore.OpenAsync(options, cancellationToken);
-        await catalog.CommitAsync(salvaged, cancellationToken);
-        NvmeLog.CatalogDamaged(logger, cause.Message, salvaged.Count, aside, Path.Combine(Path.GetDirectoryName(options.Folder)!, LostFolder));
-        return catalog;
-    }
 }
-
-/// <summary>The catalog of a tier that is being opened.</summary>
-/// <param name="Catalog">What is known of its blobs.</param>
-/// <param name="WasDamaged">True if it had to be started anew, with what could be read of the old one.</param>
-internal sealed record OpenedCatalog(DurableStore Catalog, bool WasDamaged);
