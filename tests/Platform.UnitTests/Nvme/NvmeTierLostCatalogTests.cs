@@ -93,7 +93,7 @@ public sealed class NvmeTierLostCatalogTests : IDisposable
     public async Task Open_DamagedAgain_SetsNothingAsideInThePlaceOfWhatIsThere()
     {
         await FillAsync();
-        NvmeTierTests.Damage(_folder["catalog/log.0"], 70);
+        NvmeTierTests.Damage(_folder["catalog/log.0"], 200);
         await using (await OpenAsync())
         {
         }
@@ -104,7 +104,7 @@ public sealed class NvmeTierLostCatalogTests : IDisposable
             await later.PutAsync("late", TierClass.Checkpoints, Pattern.Bytes(100), Token);
         }
 
-        NvmeTierTests.Damage(_folder["catalog/log.0"], 70);
+        NvmeTierTests.Damage(_folder["catalog/log.0"], 200);
         await using (await OpenAsync())
         {
         }
