@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Platform.Jobs;
@@ -153,6 +154,9 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+
+            // The bytes of a handler's headers are passed on, whatever they mean; see HandlerGeneration.
+            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
             // Each app has a limit of its own, which its front door sets per request.
             kestrel.Limits.MaxRequestBodySize = null;

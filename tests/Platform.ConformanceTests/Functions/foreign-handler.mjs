@@ -67,6 +67,8 @@ async function raw(url, request, response) {
   } else if (part === "half") {
     response.writeHead(200, { "Content-Length": 1000 });
     response.write("ten bytes.", () => request.socket.destroy());
+  } else if (part === "odd") {
+    response.writeHead(200, { "X-Name": Buffer.from("Jürgen €").toString("latin1"), "Set-Cookie": ["a=1", "b=2"] }).end();
   } else if (part === "environment") {
     response.end(JSON.stringify({ variables: process.env, arguments: process.argv.slice(2), folder: process.cwd() }));
   } else {

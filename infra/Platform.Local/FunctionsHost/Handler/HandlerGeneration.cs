@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Platform.Local.FunctionsHost.Handler;
 
@@ -49,6 +50,9 @@ internal sealed class HandlerGeneration : IDisposable
         UseProxy = false,
         AutomaticDecompression = DecompressionMethods.None,
         ActivityHeadersPropagator = null,
+
+        // As the server read them. What the handler answers is read as Latin-1, which has a character for each byte, and written so: the caller gets the handler's bytes.
+        RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
         ConnectCallback = async (context, cancellationToken) => new NetworkStream(await ConnectAsync(context.DnsEndPoint.Port, cancellationToken), ownsSocket: true),
     };
 

@@ -16,9 +16,11 @@ internal static class PassedOnHeaders
                 continue;
             }
 
-            if (!Add(request.Headers, name, values) && request.Content is { } content)
+            if (!Add(request.Headers, name, values))
             {
-                Add(content.Headers, name, values);
+                // A header that describes a body, which may be there without one.
+                request.Content ??= new ByteArrayContent([]);
+                Add(request.Content.Headers, name, values);
             }
         }
 

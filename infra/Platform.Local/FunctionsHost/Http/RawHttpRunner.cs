@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
 using Platform.Local.FunctionsHost.Handler;
@@ -7,7 +8,7 @@ using Platform.Local.FunctionsHost.Invocations;
 namespace Platform.Local.FunctionsHost.Http;
 
 /// <summary>Runs HTTP-only functions by passing the request through: streamed both ways when proxying, buffered when forwarding.</summary>
-internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoker invoker, HostSettings host, ILogger logger)
+internal sealed partial class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoker invoker, HostSettings host, ILogger logger)
 {
     /// <summary>The contract's limit for a proxied call on which nothing moves.</summary>
     private static readonly TimeSpan ActivityTimeout = TimeSpan.FromSeconds(240);
@@ -133,10 +134,18 @@ internal sealed class RawHttpRunner(HandlerSupervisor supervisor, FunctionInvoke
 
     private HttpRequestMessage RequestOf(HttpContext context, FunctionDefinition function, HandlerGeneration generation)
     {
-        var path = host.Handler.IsPredecessor ? "/" + function.Name : context.Request.Path.ToUriComponent();
+        var path = host.Handler.IsPredecessor ? "/" + function.Name : PathOf(context.Request);
         var uri = new Uri(string.Concat(generation.Origin, path, context.Request.QueryString.Value), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         return new HttpRequestMessage(HttpMethod.Parse(context.Request.Method), uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
     }
+
+    /// <summary>The path as the caller wrote it. The server decodes all but an encoded slash, so a percent sign before anything else is one that was encoded.</summary>
+    private static string PathOf(HttpRequest request) => request.Path.Value!.Contains('%', StringComparison.Ordinal)
+        ? new PathString(Percent().Replace(request.Path.Value, "%25")).ToUriComponent()
+        : request.Path.ToUriComponent();
+
+    [GeneratedRegex("%(?!2[Ff])", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Percent();
 
     /// <summary>A call may go to the next process if the old one never got it, or if getting it twice is harmless.</summary>
     private static async Task<bool> MayRepeatAsync(HttpContext context, HandlerGeneration generation, Exception failure)

@@ -33,16 +33,18 @@ internal sealed record HttpOutput(int StatusCode, IReadOnlyDictionary<string, st
         response.StatusCode = StatusCode;
         foreach (var (name, value) in Headers)
         {
-            response.Headers[name] = value;
+            // The server writes one byte per character.
+            response.Headers[name] = Ascii.IsValid(value) ? value : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(value));
         }
 
-        if (!HasContentType && Body.Length > 0)
+        // These have no body, whatever the function says.
+        if (Body.Length > 0 && StatusCode is not (StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified))
         {
-            response.ContentType = "text/plain; charset=utf-8";
-        }
+            if (!HasContentType)
+            {
+                response.ContentType = "text/plain; charset=utf-8";
+            }
 
-        if (Body.Length > 0)
-        {
             response.ContentLength = Body.Length;
             await response.Body.WriteAsync(Body, cancellationToken);
         }
@@ -55,7 +57,7 @@ internal sealed record HttpOutput(int StatusCode, IReadOnlyDictionary<string, st
         {
             try
             {
-                using var document = JsonDocument.Parse(value.GetString()!);
+                using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(value.GetString()!));
                 value = document.RootElement.Clone();
             }
             catch (JsonException)
