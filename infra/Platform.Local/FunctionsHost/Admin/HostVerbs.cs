@@ -40,10 +40,10 @@ internal sealed class HostVerbs(HostSettings host, Listeners listeners, InFlight
     /// <summary>The body is a JSON string: running or offline.</summary>
     public static async Task SetStateAsync(HttpContext context, IHostControl control)
     {
-        string? state;
+        string state;
         try
         {
-            state = (await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted))?.ToString();
+            state = (await AdminBody.ReadAsync(context)).ToString();
         }
         catch (JsonException exception)
         {

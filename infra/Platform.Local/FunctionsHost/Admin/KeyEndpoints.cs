@@ -44,8 +44,8 @@ internal sealed class KeyEndpoints(HostKeys keys)
         {
             try
             {
-                var body = await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
-                value = body?["value"]?.ToString() is { Length: > 0 } given ? given : value;
+                var body = await AdminBody.ReadAsync(context);
+                value = body.ValueKind is JsonValueKind.Object or JsonValueKind.Null ? body.Text("value") is { Length: > 0 } given ? given : value : throw new JsonException("found no object.");
             }
             catch (JsonException exception)
             {

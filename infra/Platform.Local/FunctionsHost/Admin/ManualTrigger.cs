@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
 using Platform.Local.FunctionsHost.Http;
@@ -18,11 +17,11 @@ internal sealed class ManualTrigger(FunctionInvoker invoker, TimeProvider time, 
             return;
         }
 
-        string? input;
+        string input;
         try
         {
-            var body = await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
-            input = body is JsonObject given ? given["input"]?.ToString() ?? "" : throw new JsonException("found no object");
+            var body = await AdminBody.ReadAsync(context);
+            input = body.ValueKind == JsonValueKind.Object ? body.Text("input") ?? "" : throw new JsonException("found no object.");
         }
         catch (JsonException exception)
         {

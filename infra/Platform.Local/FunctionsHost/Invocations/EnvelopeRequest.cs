@@ -43,7 +43,7 @@ internal sealed class EnvelopeRequest
 
         try
         {
-            using var document = JsonDocument.Parse(payload);
+            using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(payload));
             foreach (var member in document.RootElement.EnumerateObject().Where(member => member.Value.ValueKind != JsonValueKind.Array))
             {
                 var value = member.Value.Clone();

@@ -29,7 +29,7 @@ internal sealed class EnvelopeResponse
 
         try
         {
-            using var document = JsonDocument.Parse(body);
+            using var document = LenientJson.Parse(body);
             return Read(document.RootElement.Clone());
         }
         catch (JsonException exception)
@@ -49,12 +49,22 @@ internal sealed class EnvelopeResponse
         var logs = Member(root, "Logs");
         return new EnvelopeResponse
         {
-            Outputs = outputs is { ValueKind: JsonValueKind.Object } members
-                ? members.EnumerateObject().ToDictionary(member => member.Name, member => member.Value, StringComparer.OrdinalIgnoreCase)
-                : null,
+            Outputs = outputs is { ValueKind: JsonValueKind.Object } members ? ByName(members) : null,
             Logs = logs is { ValueKind: JsonValueKind.Array } lines ? [.. lines.EnumerateArray().Select(line => line.ToString())] : [],
             ReturnValue = Member(root, "ReturnValue") is { ValueKind: not JsonValueKind.Null } value ? value : null,
         };
+    }
+
+    /// <summary>The members in any case; of two with one name the last counts.</summary>
+    private static Dictionary<string, JsonElement> ByName(JsonElement members)
+    {
+        var values = new Dictionary<string, JsonElement>(StringComparer.OrdinalIgnoreCase);
+        foreach (var member in members.EnumerateObject())
+        {
+            values[member.Name] = member.Value;
+        }
+
+        return values;
     }
 
     private static JsonElement? Member(JsonElement root, string name)

@@ -83,15 +83,16 @@ internal sealed class FunctionInvoker(HandlerSupervisor supervisor, OutputBinder
 
             return answer;
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException or FunctionAppException)
-        {
-            logger.InvocationFailed(function.Name, invocationId, exception.Message);
-            throw new InvocationException(exception.Message, exception);
-        }
         catch (InvocationException exception)
         {
             logger.InvocationFailed(function.Name, invocationId, exception.Message);
             throw;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // Whatever it is, it is this invocation that fails, and not the trigger behind it.
+            logger.InvocationFailed(function.Name, invocationId, exception.Message);
+            throw new InvocationException(exception.Message, exception);
         }
     }
 

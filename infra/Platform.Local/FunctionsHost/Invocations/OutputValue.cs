@@ -45,7 +45,7 @@ internal static class OutputValue
         {
             try
             {
-                using var document = JsonDocument.Parse(text);
+                using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(text));
                 return document.RootElement.ValueKind == JsonValueKind.Array
                     ? ToMessages(document.RootElement, isBinary)
                     : [Encoding.UTF8.GetBytes(JsonSerializer.Serialize(document.RootElement, Indented))];

@@ -2,9 +2,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
-namespace Platform.Local.Sidecar.Http;
+namespace Platform.Local;
 
-/// <summary>Parses JSON as Go does where it is more patient than .NET: text that is no Unicode becomes U+FFFD and is no error.</summary>
+/// <summary>Parses JSON as Go and Newtonsoft do where they are more patient than .NET: text that is no Unicode becomes U+FFFD and is no error.</summary>
 /// <remarks>Half a surrogate pair is nothing odd: it is what JavaScript writes of a string that was cut in the middle of an emoji.</remarks>
 internal static class LenientJson
 {
