@@ -48,7 +48,7 @@ public sealed class BlobLease : IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + target.Length, LengthBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, LengthBytes - target.Length);
         var layout = _blob.Layout;
         while (!target.IsEmpty)
         {
@@ -71,7 +71,7 @@ public sealed class BlobLease : IAsyncDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + lengthBytes, LengthBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, LengthBytes - lengthBytes);
 
         // From the sector before to the sector after: direct I/O knows nothing smaller.
         var start = offset & ~(AlignedMemory.AlignmentBytes - 1L);

@@ -51,17 +51,23 @@ internal sealed class TierBudget
             return _queues[newcomer].NextVictim(item => item.MayGo);
         }
 
-        IBudgetItem? cheapest = null;
+        return Cheapest(now, (tierClass, queue, item) => item.MayGo && (tierClass == newcomer || StaysAboveFloor(tierClass, queue, item)));
+    }
+
+    /// <summary>Who goes when shares or the limit were lowered and no longer hold; null if they do, or nobody may. A floor that no longer fits gives way.</summary>
+    public IBudgetItem? PickSurplus(long overBytes, long now)
+    {
         foreach (var (tierClass, queue) in _queues)
         {
-            var victim = queue.NextVictim(item => item.MayGo && (tierClass == newcomer || queue.Bytes - item.AllocatedBytes >= ShareOf(tierClass).FloorBytes));
-            if (victim is not null && (cheapest is null || ValueOf(victim, now) < ValueOf(cheapest, now)))
+            if (queue.Bytes > CeilingOf(tierClass) && queue.NextVictim(item => item.MayGo) is { } victim)
             {
-                cheapest = victim;
+                return victim;
             }
         }
 
-        return cheapest;
+        return overBytes <= 0
+            ? null
+            : Cheapest(now, (tierClass, queue, item) => item.MayGo && StaysAboveFloor(tierClass, queue, item)) ?? Cheapest(now, (_, _, item) => item.MayGo);
     }
 
     /// <summary>Everything that may go, the first to go first, as far as that can be said before it is known who comes.</summary>
@@ -71,6 +77,15 @@ internal sealed class TierBudget
             .OrderBy(victim => victim.Index)
             .ThenBy(victim => ValueOf(victim.Item, now))
             .Select(victim => victim.Item);
+
+    private bool StaysAboveFloor(TierClass tierClass, S3FifoQueue queue, IBudgetItem item) => queue.Bytes - item.AllocatedBytes >= FloorOf(tierClass);
+
+    /// <summary>Of what each class would let go, what is cheapest to lose.</summary>
+    private IBudgetItem? Cheapest(long now, Func<TierClass, S3FifoQueue, IBudgetItem, bool> mayGo) =>
+        _queues
+            .Select(each => each.Value.NextVictim(item => mayGo(each.Key, each.Value, item)))
+            .OfType<IBudgetItem>()
+            .MinBy(victim => ValueOf(victim, now));
 
     private double ValueOf(IBudgetItem item, long now) =>
         MissCost(item.Class) * (1.0 + _queues[item.Class].UsesOf(item)) / (1.0 + Math.Max(0, now - item.LastUsed));

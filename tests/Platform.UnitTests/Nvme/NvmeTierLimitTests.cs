@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Platform.DataPlane;
 using Platform.DataPlane.Nvme;
+using Platform.DataPlane.Tiering;
 using Platform.UnitTests.ObjectStorage;
 
 namespace Platform.UnitTests.Nvme;
@@ -64,12 +66,70 @@ public sealed class NvmeTierLimitTests : IDisposable
         Assert.Equal(4096, again.UsedBytes);
     }
 
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MaxValue - 4096)]
+    [InlineData(1L << 62)]
+    [InlineData(LimitBytes - MetadataBytes + 1)]
+    public async Task OpenAndPut_LengthThatNoTierHas_IsRefused_AndCountsNothing(long length)
+    {
+        await using var tier = await Open();
+
+        var opened = await Assert.ThrowsAsync<StorageException>(() => tier.OpenAsync(Source("k") with { LengthBytes = length }, Token));
+        var put = await Assert.ThrowsAsync<StorageException>(() => tier.PutAsync("k", TierClass.Checkpoints, new MemoryStream(), length, Token));
+
+        Assert.Equal((StorageError.Full, StorageError.Full), (opened.Error, put.Error));
+        Assert.Contains($"{length}", opened.Message, StringComparison.Ordinal);
+        Assert.Equal(0, tier.UsedBytes);
+        Assert.Empty(await tier.ListAsync(Token));
+    }
+
+    [Theory]
+    [InlineData(TierClass.Weights)]
+    [InlineData(TierClass.Shards)]
+    public async Task Open_WithALowerLimit_EvictsUntilItHolds_AlsoBelowAFloor(TierClass tierClass)
+    {
+        await using (var tier = await Open())
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                await using var lease = await tier.OpenAsync(Source($"k{i}") with { Class = tierClass }, Token);
+                await lease.FillAsync(cancellationToken: Token);
+            }
+        }
+
+        // Each blob takes 4096: without one of them the class is below its floor, with both the tier is above its limit.
+        var lower = Options() with { LimitBytes = MetadataBytes + 8000, Shares = new Dictionary<TierClass, ClassShare> { [tierClass] = new(FloorBytes: 5000) } };
+        await using var again = await NvmeTier.OpenAsync(lower, NullLogger.Instance, Token);
+
+        Assert.Equal(4096, again.UsedBytes);
+        Assert.Single(await again.ListAsync(Token));
+    }
+
+    [Fact]
+    public async Task Open_WithALowerCeiling_EvictsOfThatClassUntilItHolds()
+    {
+        await using (var tier = await Open())
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                await using var lease = await tier.OpenAsync(Source($"k{i}") with { Class = i < 2 ? TierClass.Weights : TierClass.Shards }, Token);
+                await lease.FillAsync(cancellationToken: Token);
+            }
+        }
+
+        var options = Options() with { Shares = new Dictionary<TierClass, ClassShare> { [TierClass.Shards] = new(CeilingBytes: 9000) } };
+        await using var again = await NvmeTier.OpenAsync(options, NullLogger.Instance, Token);
+
+        Assert.Equal(2 * 4096, again.UsedBytesOf(TierClass.Shards));
+        Assert.Equal(2 * 4096, again.UsedBytesOf(TierClass.Weights));
+    }
+
     private long BytesOf(string folder) => new DirectoryInfo(_folder[folder]).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
 
     private BlobSource Source(string key) => new(key, _storage, Object, 700, _storage.ETagOf(Object));
 
-    private Task<NvmeTier> Open() => NvmeTier.OpenAsync(
-        new NvmeTierOptions { Folder = _folder.Path, ChunkBytes = 4096, MetadataBytes = MetadataBytes, LimitBytes = LimitBytes },
-        NullLogger.Instance,
-        Token);
+    private NvmeTierOptions Options() => new() { Folder = _folder.Path, ChunkBytes = 4096, MetadataBytes = MetadataBytes, LimitBytes = LimitBytes };
+
+    private Task<NvmeTier> Open() => NvmeTier.OpenAsync(Options(), NullLogger.Instance, Token);
 }

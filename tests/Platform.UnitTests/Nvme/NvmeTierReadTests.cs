@@ -97,6 +97,20 @@ public sealed class NvmeTierReadTests : IDisposable
     }
 
     [Fact]
+    public async Task Read_BeyondTheEnd_IsRefused_HoweverFar()
+    {
+        _storage.With("k", Pattern.Bytes(Chunk));
+        await using var tier = await Open(Options());
+        await using var lease = await tier.OpenAsync(Source("k"), Token);
+
+        foreach (var offset in new[] { Chunk, (long)int.MaxValue, long.MaxValue - 1, long.MaxValue })
+        {
+            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => lease.ReadAsync(offset, new byte[2], Token).AsTask());
+            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => lease.ReadViewAsync(offset, 2, Token).AsTask());
+        }
+    }
+
+    [Fact]
     public async Task Open_DirectIoRefused_GoesBufferedAndSaysSoOnce()
     {
         var bytes = Pattern.Bytes((3 * Chunk) + 5);

@@ -30,6 +30,12 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
     /// <summary>Evicts until so many bytes of a class fit. With the turn.</summary>
     public async Task MakeRoomAsync(string key, TierClass tierClass, BlobLayout layout)
     {
+        if (layout.LengthBytes > residents.LimitBytes)
+        {
+            // Before anything is rounded up: that overflows for the largest lengths.
+            throw new StorageException(StorageError.Full, $"Blob '{key}' has {layout.LengthBytes} bytes; the tier at '{tier.Options.Folder}' takes {residents.LimitBytes} at most. Raise the limit, or check the length.");
+        }
+
         var neededBytes = layout.AllocatedBytes;
         removal.RetryDeletions();
         while (true)
@@ -63,10 +69,10 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
         }
     }
 
-    /// <summary>Evicts until a limit that was lowered since the last time holds.</summary>
+    /// <summary>Evicts until limits that were lowered since the last time hold: the tier's, and the ceilings of classes. Only copies and pinned blobs stay; nothing is let in until there is room.</summary>
     public async Task ShrinkAsync()
     {
-        while (residents.UsedBytes > residents.LimitBytes && residents.Budget.PickVictim(TierClass.Shards, 0, residents.Now) is Blob victim)
+        while (residents.Budget.PickSurplus(residents.UsedBytes - residents.LimitBytes, residents.Now) is Blob victim)
         {
             await removal.RemoveAsync(victim, RemovalCause.Limit("the tier was opened with a lower limit"));
         }
