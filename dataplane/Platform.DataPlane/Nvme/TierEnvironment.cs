@@ -16,6 +16,7 @@ internal sealed class TierEnvironment : IAsyncDisposable
         Notice = notice;
         Logger = logger;
         Buffers = new AlignedBufferPool(options.ChunkBytes, options.Buffers);
+        Incoming = new SemaphoreSlim(options.Buffers / 2);
         Pipelines = new AlignedMemoryCache(options.ChunkBytes, options.Buffers);
         Meter = new TierMeter(options.Folder);
         Device = new DirectDevice(new DirectDeviceOptions { Folder = options.Folder, FaultPoint = options.FaultPoint, IsBuffered = options.IsBuffered, OnBuffered = notice.Say });
@@ -30,6 +31,9 @@ internal sealed class TierEnvironment : IAsyncDisposable
 
 
     public AlignedBufferPool Buffers { get; }
+
+    /// <summary>Held while a chunk is taken from a writer's stream into one of <see cref="Buffers"/>: streams that stall have half of them at most, and may themselves be read from this tier.</summary>
+    public SemaphoreSlim Incoming { get; }
 
     /// <summary>Memory that pipelines of whole chunks read into.</summary>
     public AlignedMemoryCache Pipelines { get; }
@@ -56,6 +60,8 @@ internal sealed class TierEnvironment : IAsyncDisposable
         Device.Dispose();
         Buffers.Dispose();
         Pipelines.Dispose();
+
+        // Not Incoming: a put whose stream ends after the tier still lets it go.
         Meter.Dispose();
     }
 }

@@ -16,22 +16,8 @@ internal sealed class BlobWriter(TierEnvironment tier, Blob blob)
             for (var index = 0; index < blob.Chunks.Count; index++)
             {
                 var length = blob.Layout.LengthOf(index);
-                var buffer = await tier.Buffers.RentAsync(cancellationToken);
+                var buffer = await TakeAsync(content, index, length, cancellationToken);
                 var padded = buffer.Memory[..(int)AlignedMemory.RoundUp(length)];
-                try
-                {
-                    var count = await content.ReadAtLeastAsync(padded[..length], length, throwOnEndOfStream: false, cancellationToken);
-                    if (count < length)
-                    {
-                        throw new StorageException(StorageError.Truncated, $"Blob '{blob.Key}': {blob.Layout.OffsetOf(index) + count} bytes came, {blob.Layout.LengthBytes} were announced.");
-                    }
-                }
-                catch
-                {
-                    buffer.Dispose();
-                    throw;
-                }
-
                 padded.Span[length..].Clear();
                 writes.Add(WriteChunkAsync(index, Checksum.Crc32C(padded.Span[..length]), buffer, padded));
             }
@@ -75,6 +61,28 @@ internal sealed class BlobWriter(TierEnvironment tier, Blob blob)
         {
             // Whatever ends this: the memory is its owner's again.
             await Task.WhenAll(writes);
+        }
+    }
+
+    /// <summary>Reads a chunk from the stream into a buffer.</summary>
+    private async Task<AlignedBuffer> TakeAsync(Stream content, int index, int length, CancellationToken cancellationToken)
+    {
+        await tier.Incoming.WaitAsync(cancellationToken);
+        AlignedBuffer? buffer = null;
+        try
+        {
+            buffer = await tier.Buffers.RentAsync(cancellationToken);
+            var count = await content.ReadAtLeastAsync(buffer.Memory[..length], length, throwOnEndOfStream: false, cancellationToken);
+            return count == length ? buffer : throw new StorageException(StorageError.Truncated, $"Blob '{blob.Key}': {blob.Layout.OffsetOf(index) + count} bytes came, {blob.Layout.LengthBytes} were announced.");
+        }
+        catch
+        {
+            buffer?.Dispose();
+            throw;
+        }
+        finally
+        {
+            tier.Incoming.Release();
         }
     }
 
