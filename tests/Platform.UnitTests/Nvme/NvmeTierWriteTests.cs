@@ -202,6 +202,33 @@ public sealed class NvmeTierWriteTests : IDisposable
         Assert.InRange(tier.UsedBytes, 0, tier.LimitBytes);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Open_FileOfAnOnlyCopyHasAnotherLength_SetsItAside(bool longer)
+    {
+        var bytes = Pattern.Bytes((2 * Chunk) + 9);
+        await using (var tier = await Open())
+        {
+            await tier.PutAsync("k", TierClass.Checkpoints, bytes, Token);
+        }
+
+        var path = Assert.Single(Directory.GetFiles(_folder["blobs"]));
+        byte[] found = longer ? [.. bytes, .. new byte[Chunk]] : bytes[..Chunk];
+        await File.WriteAllBytesAsync(path, found, Token);
+        for (var life = 0; life < 2; life++)
+        {
+            await using var again = await Open();
+            Assert.Null(again.TryOpen("k"));
+            Assert.Equal(found, await File.ReadAllBytesAsync(Path.Combine(_folder["lost"], Path.GetFileName(path)), Token));
+            Assert.Equal(found.Length, again.SetAsideBytes);
+            if (life == 0)
+            {
+                Assert.Contains("lost", again.Explain("k").Reason, StringComparison.Ordinal);
+            }
+        }
+    }
+
     private Task<NvmeTier> Open(long limit = 1 << 30) => NvmeTier.OpenAsync(
         new NvmeTierOptions { Folder = _folder.Path, ChunkBytes = Chunk, MetadataBytes = 4 << 20, LimitBytes = limit + (4 << 20) },
         NullLogger.Instance,

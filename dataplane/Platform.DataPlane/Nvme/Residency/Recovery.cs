@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Platform.DataPlane.Nvme.Blobs;
 using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme.Residency;
 
@@ -21,8 +22,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
             KeepNameOf(orphan);
             if (keepOrphans)
             {
-                var lost = Directory.CreateDirectory(Path.Combine(tier.Options.Folder, CatalogRecovery.LostFolder)).FullName;
-                File.Move(orphan, Path.Combine(lost, Path.GetFileName(orphan)), overwrite: true);
+                SetAside(orphan);
             }
             else
             {
@@ -41,7 +41,7 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
         NvmeLog.Opened(tier.Logger, tier.Options.Folder, residents.Blobs.Count, residents.UsedBytes, residents.LimitBytes, orphans.Count);
     }
 
-    /// <summary>What a damaged catalog left takes room until somebody has looked at it and deleted it.</summary>
+    /// <summary>What a damaged catalog left, and only copies that are not whole, take room until somebody has looked at it and deleted it.</summary>
     private void CountSetAside()
     {
         foreach (var folder in new[] { CatalogRecovery.LostFolder, CatalogRecovery.AsideFolder }.Select(name => Path.Combine(tier.Options.Folder, name)).Where(Directory.Exists))
@@ -52,6 +52,15 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
                 KeepNameOf(file.FullName);
             }
         }
+    }
+
+    /// <summary>Moves a file to where somebody can look at it.</summary>
+    private string SetAside(string path)
+    {
+        var lost = Directory.CreateDirectory(Path.Combine(tier.Options.Folder, CatalogRecovery.LostFolder)).FullName;
+        var aside = Path.Combine(lost, Path.GetFileName(path));
+        File.Move(path, aside, overwrite: true);
+        return aside;
     }
 
     /// <summary>Sees to it that no other blob gets a file's name: were that one set aside as well, it would take the place of this one.</summary>
@@ -77,6 +86,11 @@ internal sealed class Recovery(TierEnvironment tier, Residents residents)
             var fault = Restore(blob) ?? (residents.TryEnter(blob) ? null : "another blob has its key");
             if (fault is not null)
             {
+                if (record.Durability == Durability.OnlyCopy && File.Exists(blob.FilePath))
+                {
+                    fault += $"; it was the only copy, and what is there of it is now '{SetAside(blob.FilePath)}'";
+                }
+
                 NvmeLog.Dropped(tier.Logger, record.Key, fault);
                 residents.Remember(record.Key, $"It was dropped when the tier was opened: {fault}.");
                 blob.Dispose();
