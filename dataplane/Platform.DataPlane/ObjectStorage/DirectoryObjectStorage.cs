@@ -203,10 +203,26 @@ public sealed class DirectoryObjectStorage : IObjectStorage
             ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: a directory takes {LongestName} characters between two slashes at most.", cause)
             : Directory.Exists(PathOf(key))
             ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: there are objects below '{key}/'. A directory cannot hold both.", cause)
+            : ObjectAbove(key) is { } above
+            ? new StorageException(StorageError.InvalidKey, $"Object '{key}' cannot be written to {_root}: '{above}' is an object. A directory cannot hold both.", cause)
             : StorageException.From(cause, $"Object '{key}' cannot be written to {_root}");
 
     /// <summary>Where the bytes of an upload lie until it is complete.</summary>
     internal string UploadPath(string name) => Path.Combine(_uploads, name);
+
+    /// <summary>The object whose name a key would need as a folder, if there is one.</summary>
+    private string? ObjectAbove(string key)
+    {
+        for (var slash = key.LastIndexOf('/'); slash > 0; slash = key.LastIndexOf('/', slash - 1))
+        {
+            if (File.Exists(PathOf(key[..slash])))
+            {
+                return key[..slash];
+            }
+        }
+
+        return null;
+    }
 
     private string PathOf(string key) => Path.Combine(_root, key);
 
@@ -218,9 +234,12 @@ public sealed class DirectoryObjectStorage : IObjectStorage
         {
             file = File.OpenHandle(PathOf(key), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         }
-        catch (Exception cause) when (cause is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
-            throw new StorageException(StorageError.NotFound, $"There is no object '{key}' in {_root}. Publish it.", cause);
+            // To open a folder is not permitted.
+            throw cause is FileNotFoundException or DirectoryNotFoundException or PathTooLongException || Directory.Exists(PathOf(key))
+                ? new StorageException(StorageError.NotFound, $"There is no object '{key}' in {_root}. Publish it.", cause)
+                : StorageException.From(cause, $"Object '{key}' in {_root} cannot be opened");
         }
 
         info = ObjectFiles.Describe(key, RandomAccess.GetLength(file), File.GetLastWriteTimeUtc(file));

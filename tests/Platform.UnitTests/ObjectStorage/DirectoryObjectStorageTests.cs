@@ -41,6 +41,42 @@ public sealed class DirectoryObjectStorageTests : ObjectStorageConformance, IDis
     }
 
     [Fact]
+    public async Task AnyCall_KeyBelowAKeyThatIsAnObject_SaysSo()
+    {
+        var storage = Open();
+        await storage.PutAsync("a/b", new byte[1], cancellationToken: Token);
+
+        var put = await Assert.ThrowsAsync<StorageException>(() => storage.PutAsync("a/b/c/d", new byte[1], cancellationToken: Token));
+        var read = await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("a/b/c/d", 0, new byte[1], cancellationToken: Token));
+
+        Assert.Equal((StorageError.InvalidKey, StorageError.NotFound), (put.Error, read.Error));
+        Assert.Contains("'a/b' is an object", put.Message, StringComparison.Ordinal);
+        Assert.Null(await storage.HeadAsync("a/b/c", Token));
+        Assert.False(await storage.DeleteAsync("a/b/c", Token));
+        Assert.Empty(await List(storage, "a/b/"));
+    }
+
+    [Fact]
+    public async Task Read_NameThatNoFileHas_IsNotFound()
+    {
+        var storage = Open();
+        var tooLong = $"a/{new string('x', 256)}";
+
+        Assert.Equal(StorageError.NotFound, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync(tooLong, 0, new byte[1], cancellationToken: Token))).Error);
+        Assert.Null(await storage.HeadAsync(tooLong, Token));
+        Assert.False(await storage.DeleteAsync(tooLong, Token));
+    }
+
+    [Fact]
+    public async Task Read_FileThatCannotBeOpened_IsNoMissingObject()
+    {
+        var storage = Open();
+        File.CreateSymbolicLink(_folder["objects/k"], _folder["objects/k"]);
+
+        Assert.Equal(StorageError.Io, (await Assert.ThrowsAsync<StorageException>(() => storage.ReadAsync("k", 0, new byte[1], cancellationToken: Token))).Error);
+    }
+
+    [Fact]
     public async Task PutAndDelete_InOneFolderAtOnce_NeitherIsInTheWayOfTheOther()
     {
         var storage = Open();
