@@ -44,6 +44,28 @@ public sealed class NvmeTierLimitTests : IDisposable
     }
 
     [Fact]
+    public async Task Open_ChunksStillToBeRecorded_HaveTheirRoomInTheCatalog()
+    {
+        // Records of the chunks of one fit the catalog, those of two do not; of what is sealed hardly anything is left.
+        const int Length = 1600 * 4096;
+        var storage = new InMemoryObjectStorage().With("a", Pattern.Bytes(Length, 1)).With("b", Pattern.Bytes(Length, 2));
+        await using var tier = await NvmeTier.OpenAsync(Options() with { LimitBytes = MetadataBytes + (16 << 20) }, NullLogger.Instance, Token);
+        await using (var a = await tier.OpenAsync(Of("a"), Token))
+        {
+            var error = await Assert.ThrowsAsync<StorageException>(() => tier.OpenAsync(Of("b"), Token));
+            Assert.Equal(StorageError.Full, error.Error);
+            Assert.Contains("still to be recorded", error.Message, StringComparison.Ordinal);
+            await a.FillAsync(cancellationToken: Token);
+        }
+
+        await using var b = await tier.OpenAsync(Of("b"), Token);
+        await b.FillAsync(cancellationToken: Token);
+        Assert.Equal(["a", "b"], (await tier.ListAsync(Token)).Where(blob => blob.Sealed).Select(blob => blob.Key));
+
+        BlobSource Of(string key) => new(key, storage, key, Length, storage.ETagOf(key));
+    }
+
+    [Fact]
     public async Task Open_FilesSetAside_CountUntilTheyAreDeleted()
     {
         await using (var tier = await Open())

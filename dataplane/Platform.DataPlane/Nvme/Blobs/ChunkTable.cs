@@ -33,6 +33,9 @@ internal sealed class ChunkTable
 
     public int Count => _states.Length;
 
+    /// <summary>Chunks that are not here.</summary>
+    public int MissingCount => _states.Length - Volatile.Read(ref _landed);
+
     /// <summary>Chunks on their way from object storage. Under the gate.</summary>
     public int OnTheirWay { get; set; }
 

@@ -7,6 +7,9 @@ namespace Platform.DataPlane.Nvme.Residency;
 /// <summary>Lets blobs in, and makes room for them within the limit.</summary>
 internal sealed class Admission(TierEnvironment tier, Residents residents, Leases leases, Removal removal)
 {
+    // In the catalog, until the blob is sealed.
+    private const int ChunkRecordBytes = 300;
+
     /// <summary>Leases the blob of a source, which is let in if it is not here.</summary>
     /// <exception cref="StorageException"><see cref="StorageError.Full"/>: it does not fit beside what is in use; the message has the figures.</exception>
     public async Task<BlobLease> OpenAsync(BlobSource source, CancellationToken cancellationToken)
@@ -43,6 +46,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
             Blob? victim;
             long inUse;
             long onlyCopies;
+            long unrecorded;
             lock (residents.Gate)
             {
                 // What is removed but still read takes room as well.
@@ -54,6 +58,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
                 victim = (Blob?)residents.Budget.PickVictim(tierClass, neededBytes, residents.Now);
                 inUse = residents.Blobs.Values.Concat(residents.Leaving).Where(blob => blob.Leases > 0).Sum(blob => blob.AllocatedBytes);
                 onlyCopies = residents.OnlyCopies().Sum(blob => blob.AllocatedBytes);
+                unrecorded = Unrecorded();
             }
 
             if (victim is null)
@@ -61,7 +66,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
                 throw new StorageException(
                     StorageError.Full,
                     $"Blob '{key}' needs {neededBytes} bytes; the tier at '{tier.Options.Folder}' has {residents.LimitBytes - residents.UsedBytes} of {residents.LimitBytes} free, {inUse} in use and {onlyCopies} that are only copies; "
-                    + $"{residents.SetAsideBytes} are set aside from a damaged catalog, records of blobs take {tier.Catalog.LiveBytes} of {tier.Options.CatalogLimitBytes}; "
+                    + $"{residents.SetAsideBytes} are set aside from a damaged catalog, records of blobs take {tier.Catalog.LiveBytes} of {tier.Options.CatalogLimitBytes}, and {unrecorded} more are still to be recorded; "
                     + $"class {tierClass} has {residents.Budget.BytesOf(tierClass)} of at most {residents.Budget.CeilingOf(tierClass)}. Raise the limit, or use fewer blobs at once.");
             }
 
@@ -78,13 +83,15 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
         }
     }
 
-    /// <summary>True if the blob's record, and those of its chunks until it is sealed, fit the catalog.</summary>
+    /// <summary>True if the blob's record, and those of its chunks until it is sealed, fit the catalog beside what others are still going to record. Under the gate.</summary>
     private bool HasRoomInCatalog(string key, BlobLayout layout)
     {
         const int RecordBytes = 1024;
-        const int ChunkRecordBytes = 300;
-        return tier.Catalog.LiveBytes + RecordBytes + (4 * key.Length) + ((long)ChunkRecordBytes * layout.ChunkCount) <= tier.Options.CatalogLimitBytes;
+        return tier.Catalog.LiveBytes + Unrecorded() + RecordBytes + (4 * key.Length) + ((long)ChunkRecordBytes * layout.ChunkCount) <= tier.Options.CatalogLimitBytes;
     }
+
+    /// <summary>Bytes of the catalog for chunks that are still to come. Under the gate.</summary>
+    private long Unrecorded() => residents.Blobs.Values.Where(blob => blob.Record.Crcs is null).Sum(blob => (long)ChunkRecordBytes * blob.Chunks.MissingCount);
 
     /// <summary>Makes room and a new blob. With the turn.</summary>
     private async Task<BlobLease> AdmitAsync(BlobSource source)
