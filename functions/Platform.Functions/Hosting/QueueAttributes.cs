@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Platform.Functions.Hosting;
 
 /// <summary>Runs the function for each message of a queue. The parameter is the message's text (<see cref="string"/>) or a type read from its JSON. A failure puts the message back.</summary>
-/// <param name="queueName">Queue to read; created if it is missing.</param>
+/// <param name="queueName">Queue to read. One that is missing is waited for; the first message makes it.</param>
 [AttributeUsage(AttributeTargets.Parameter)]
 public sealed class QueueTriggerAttribute(string queueName) : TriggerAttribute
 {

@@ -89,11 +89,47 @@ public sealed class AzuriteTests
     }
 
     [Fact]
+    public async Task Queues_DeletedWhileTheHostRuns_AreWrittenAgainAndWaitedFor()
+    {
+        using var azurite = await AzuriteServer.StartAsync();
+        await using var app = await StartAsync(azurite, new TestFunctionApp().Queue("Work", "work", """,{"type":"queue","direction":"out","name":"next","queueName":"out"}""").Answer("Work", """{"body":{"Outputs":{"next":"went on!"}}}"""));
+        var (work, output) = (azurite.Client("work"), azurite.Client("out"));
+        await work.SendMessageAsync(Convert.ToBase64String("one"u8), Cancel);
+        await ReceiveAsync(output);
+
+        await output.DeleteAsync(Cancel);
+        await work.SendMessageAsync(Convert.ToBase64String("two"u8), Cancel);
+        var afterOutput = await ReceiveAsync(output);
+        await work.DeleteAsync(Cancel);
+        await work.CreateAsync(cancellationToken: Cancel);
+        await work.SendMessageAsync(Convert.ToBase64String("three"u8), Cancel);
+        var afterWork = await ReceiveAsync(output);
+
+        Assert.Equal(("went on!", "went on!"), (Text(afterOutput), Text(afterWork)));
+        Assert.Equal(["\"one\"", "\"two\"", "\"three\""], (await app.InvocationsAsync("Work", 3)).Select(seen => seen["envelope"]!["Data"]!["job"]!.GetValue<string>()));
+        Assert.False(await azurite.Client("work-poison").ExistsAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Queue_ThatIsMissing_IsWaitedForAndNotMade()
+    {
+        using var azurite = await AzuriteServer.StartAsync();
+        var time = new ImpatientTime();
+        var queue = AzureStorageQueue.Open(azurite.Connection, "AzureWebJobsStorage", "work", time);
+
+        Assert.Empty(await queue.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancel));
+        Assert.False(await azurite.Client("work").ExistsAsync(Cancel));
+        await queue.SendAsync("one", Cancel);
+
+        Assert.Equal("one", Assert.Single(await queue.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancel)).Text);
+    }
+
+    [Fact]
     public async Task Wait_OnAnEmptyQueue_GrowsFrom100MillisecondsToTheLongestAndBeginsAnewWithAMessage()
     {
         using var azurite = await AzuriteServer.StartAsync();
         var time = new ImpatientTime();
-        var queue = await AzureStorageQueue.OpenAsync(azurite.Connection, "AzureWebJobsStorage", "work", time);
+        var queue = AzureStorageQueue.Open(azurite.Connection, "AzureWebJobsStorage", "work", time);
         var longest = TimeSpan.FromSeconds(2);
 
         for (var i = 0; i < 30; i++)
@@ -110,6 +146,8 @@ public sealed class AzuriteTests
         Assert.Equal((TimeSpan.FromMilliseconds(100), longest, TimeSpan.FromMilliseconds(100)), (empty[0], empty[^1], time.Waits[^1]));
         Assert.Equal(empty.Order(), empty);
     }
+
+    private static string Text(string message) => Encoding.UTF8.GetString(Convert.FromBase64String(message));
 
     private static async Task UntilEmptyAsync(QueueClient queue)
     {

@@ -117,7 +117,7 @@ public abstract class MessageQueueConformance
     {
         await using var provider = await OpenAsync();
 
-        var failure = await Assert.ThrowsAnyAsync<Exception>(() => provider.Providers.OpenAsync(name, null, Cancel));
+        var failure = Assert.ThrowsAny<Exception>(() => provider.Providers.Open(name, null));
 
         Assert.Contains("3 to 63", failure.Message, StringComparison.Ordinal);
     }
@@ -153,7 +153,7 @@ public abstract class MessageQueueConformance
             var provider = new OpenProvider { _server = server };
             provider._store = await EmbeddedQueueStore.OpenAsync(Path.Combine(provider._folder, "queues"), 64 * 1024 * 1024, TimeProvider.System, Cancel);
             provider.Providers = new QueueProviders(AppSettings.Load(provider._folder, new Dictionary<string, string> { ["AzureWebJobsStorage"] = connection }), provider._store, TimeProvider.System);
-            provider.Queue = await provider.Providers.OpenAsync("work", null, Cancel);
+            provider.Queue = provider.Providers.Open("work", null);
             return provider;
         }
 

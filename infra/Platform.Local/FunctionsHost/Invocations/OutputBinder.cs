@@ -25,7 +25,7 @@ internal sealed class OutputBinder(QueueProviders queues, AppSettings settings, 
             var messages = OutputValue.ToMessages(present, binding.IsBinary);
             if (messages.Count > 0)
             {
-                var queue = await queues.OpenAsync(BindingExpressions.Expand(settings.Expand(binding.Text("queueName") ?? ""), function, envelope, time.GetUtcNow()), binding.Text("connection"), cancellationToken);
+                var queue = queues.Open(BindingExpressions.Expand(settings.Expand(binding.Text("queueName") ?? ""), function, envelope, time.GetUtcNow()), binding.Text("connection"));
                 foreach (var message in messages)
                 {
                     await queue.SendAsync(QueueEncoding.Encode(message, host.Queues.Base64), cancellationToken);

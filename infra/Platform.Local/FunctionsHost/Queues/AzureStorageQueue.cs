@@ -4,7 +4,7 @@ using Azure.Storage.Queues.Models;
 
 namespace Platform.Local.FunctionsHost.Queues;
 
-/// <summary>A queue of Azure Storage, or of Azurite.</summary>
+/// <summary>A queue of Azure Storage, or of Azurite. It is made by the first message that is sent to it.</summary>
 internal sealed class AzureStorageQueue : IMessageQueue
 {
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(100);
@@ -22,7 +22,7 @@ internal sealed class AzureStorageQueue : IMessageQueue
     public string Name => _client.Name;
 
     /// <exception cref="FunctionAppException">The connection string is malformed.</exception>
-    public static async Task<IMessageQueue> OpenAsync(string connection, string setting, string name, TimeProvider time)
+    public static IMessageQueue Open(string connection, string setting, string name, TimeProvider time)
     {
         QueueClient client;
         try
@@ -34,7 +34,6 @@ internal sealed class AzureStorageQueue : IMessageQueue
             throw new FunctionAppException($"The setting '{setting}' is no storage connection string: {exception.Message} Use 'embedded' for the queue of this host.", exception);
         }
 
-        await client.CreateIfNotExistsAsync();
         return new AzureStorageQueue(client, time);
     }
 
@@ -42,7 +41,7 @@ internal sealed class AzureStorageQueue : IMessageQueue
     {
         try
         {
-            await _client.SendMessageAsync(text, cancellationToken);
+            await SendOrCreateAsync(text, cancellationToken);
         }
         catch (RequestFailedException exception) when (exception.Status == StatusCodes.Status413PayloadTooLarge || exception.ErrorCode is "RequestBodyTooLarge" or "MessageTooLarge")
         {
@@ -52,13 +51,23 @@ internal sealed class AzureStorageQueue : IMessageQueue
 
     public async Task<IReadOnlyList<QueueMessage>> ReceiveAsync(int count, TimeSpan lease, CancellationToken cancellationToken)
     {
-        var messages = await _client.ReceiveMessagesAsync(count, lease, cancellationToken);
-        if (messages.Value.Length > 0)
+        Azure.Storage.Queues.Models.QueueMessage[] messages;
+        try
+        {
+            messages = (await _client.ReceiveMessagesAsync(count, lease, cancellationToken)).Value;
+        }
+        catch (RequestFailedException exception) when (exception.ErrorCode == QueueErrorCode.QueueNotFound)
+        {
+            // Nobody has written to it yet, or it was deleted. Its readers wait for it; only writing makes it.
+            return [];
+        }
+
+        if (messages.Length > 0)
         {
             _wait = ShortestWait;
         }
 
-        return [.. messages.Value.Select(message => new QueueMessage(
+        return [.. messages.Select(message => new QueueMessage(
             message.MessageId,
             message.Body.ToString(),
             message.PopReceipt,
@@ -100,6 +109,19 @@ internal sealed class AzureStorageQueue : IMessageQueue
         }
     }
 
+    private async Task SendOrCreateAsync(string text, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _client.SendMessageAsync(text, cancellationToken);
+        }
+        catch (RequestFailedException exception) when (exception.ErrorCode == QueueErrorCode.QueueNotFound)
+        {
+            await _client.CreateIfNotExistsAsync(cancellationToken: cancellationToken);
+            await _client.SendMessageAsync(text, cancellationToken);
+        }
+    }
+
     private static bool IsLost(RequestFailedException exception) =>
-        exception.ErrorCode == QueueErrorCode.PopReceiptMismatch || exception.ErrorCode == QueueErrorCode.MessageNotFound;
+        exception.ErrorCode == QueueErrorCode.PopReceiptMismatch || exception.ErrorCode == QueueErrorCode.MessageNotFound || exception.ErrorCode == QueueErrorCode.QueueNotFound;
 }

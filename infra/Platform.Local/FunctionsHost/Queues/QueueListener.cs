@@ -47,7 +47,7 @@ internal sealed class QueueListener(FunctionDefinition function, string queueNam
 
             try
             {
-                queue ??= await queues.OpenAsync(queueName, connection, stopping);
+                queue ??= queues.Open(queueName, connection);
                 var batch = await queue.ReceiveAsync(settings.BatchSize, Lease, stopping);
                 foreach (var message in batch)
                 {
@@ -157,7 +157,7 @@ internal sealed class QueueListener(FunctionDefinition function, string queueNam
             return;
         }
 
-        var poison = await queues.OpenAsync(queue.Name + PoisonSuffix, function.Trigger.Text("connection"), cancellationToken);
+        var poison = queues.Open(queue.Name + PoisonSuffix, function.Trigger.Text("connection"));
         await poison.SendAsync(lease.Message.Text, cancellationToken);
         await queue.DeleteAsync(lease.Message.Id, lease.PopReceipt, cancellationToken);
         logger.MessagePoisoned(lease.Message.Id, queue.Name, poison.Name, reason);

@@ -10,7 +10,7 @@ internal sealed partial class QueueProviders(AppSettings settings, EmbeddedQueue
     /// <summary>The value of a connection setting that chooses the durable queue of this host.</summary>
     public const string Embedded = "embedded";
 
-    private readonly ConcurrentDictionary<(string Connection, string Name), Task<IMessageQueue>> _open = new();
+    private readonly ConcurrentDictionary<(string Connection, string Name), IMessageQueue> _open = new();
 
     /// <summary>True if a queue may have this name: Azure Storage's rule.</summary>
     public static bool IsName(string name) => NamePattern().IsMatch(name);
@@ -18,9 +18,9 @@ internal sealed partial class QueueProviders(AppSettings settings, EmbeddedQueue
     /// <summary>The queue's provider in a word, for status pages.</summary>
     public string ProviderOf(string? connectionName) => Embedded.Equals(settings.Connection(connectionName), StringComparison.OrdinalIgnoreCase) ? Embedded : "azure-storage";
 
-    /// <summary>Opens a queue, made if it is missing.</summary>
+    /// <summary>The queue of this name; it need not be there yet.</summary>
     /// <exception cref="FunctionAppException">The name is no queue name, or the connection setting is missing or wrong.</exception>
-    public async Task<IMessageQueue> OpenAsync(string queueName, string? connectionName, CancellationToken cancellationToken)
+    public IMessageQueue Open(string queueName, string? connectionName)
     {
         var name = queueName.ToLowerInvariant();
         if (!IsName(name))
@@ -36,16 +36,7 @@ internal sealed partial class QueueProviders(AppSettings settings, EmbeddedQueue
             return embedded.Open(name);
         }
 
-        var opening = _open.GetOrAdd((connection, name), key => AzureStorageQueue.OpenAsync(key.Connection, setting, key.Name, time));
-        try
-        {
-            return await opening.WaitAsync(cancellationToken);
-        }
-        catch when (opening.IsFaulted)
-        {
-            _open.TryRemove(KeyValuePair.Create((connection, name), opening));
-            throw;
-        }
+        return _open.GetOrAdd((connection, name), key => AzureStorageQueue.Open(key.Connection, setting, key.Name, time));
     }
 
     [GeneratedRegex(@"^(?=.{3,63}\z)[a-z0-9]+(-[a-z0-9]+)*\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
