@@ -49,6 +49,26 @@ public sealed class QueueCliTests
     }
 
     [Fact]
+    public async Task Poison_ThatFailsAgain_IsReplayedOnceEach()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Queue("Work", "work").Answer("Work", """{"failures":1000000}""");
+        app.HostJson["extensions"]!["queues"]!["maxDequeueCount"] = 1;
+        await app.StartAsync();
+        for (var i = 0; i < 40; i++)
+        {
+            await app.SendAsync("work", $"bad {i}");
+        }
+
+        await app.MessagesAsync("work-poison", 40);
+        var (code, output) = await RunAsync(app, "", "poison", "replay", "work", "--json");
+
+        Assert.Equal((0, 40), (code, JsonNode.Parse(output)!["sent"]!.GetValue<int>()));
+        Assert.Equal(40, (await app.MessagesAsync("work-poison", 40)).Distinct().Count());
+        Assert.Equal(80, (await app.InvocationsAsync("Work", 80)).Count);
+    }
+
+    [Fact]
     public async Task Queue_WithoutAPlatform_SaysSoByItsExitCode()
     {
         await using var app = await new TestFunctionApp().StartAsync();

@@ -102,7 +102,10 @@ internal sealed class QueueEndpoints(EmbeddedQueueStore store, QueueSettings set
         var poison = store.Open(name + QueueListener.PoisonSuffix);
         var queue = store.Open(name);
         var moved = 0;
-        while (await poison.ReceiveAsync(32, ReplayLease, context.RequestAborted) is { Count: > 0 } batch)
+
+        // Only those that are there now: one that fails again comes back behind them, and would be sent for ever.
+        var waiting = poison.Count;
+        while (moved < waiting && await poison.ReceiveAsync(Math.Min(32, waiting - moved), ReplayLease, context.RequestAborted) is { Count: > 0 } batch)
         {
             foreach (var message in batch)
             {
