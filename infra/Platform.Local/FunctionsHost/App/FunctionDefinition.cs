@@ -66,5 +66,5 @@ internal static class BindingTypes
 internal sealed record RetryPolicy(int MaxRetryCount, TimeSpan Minimum, TimeSpan Maximum)
 {
     /// <summary>The wait before retry <paramref name="number"/>, 1 for the first.</summary>
-    public TimeSpan Delay(int number) => TimeSpan.FromTicks(Math.Min(Maximum.Ticks, Minimum.Ticks * (long)Math.Pow(2, Math.Min(number - 1, 30))));
+    public TimeSpan Delay(int number) => TimeSpan.FromTicks((long)Math.Min(Maximum.Ticks, Minimum.Ticks * Math.Pow(2, Math.Min(number - 1, 30))));
 }
