@@ -81,14 +81,28 @@ public sealed class TimerListenerTests : IDisposable
         Assert.Equal((false, true), (PastDue(0), PastDue(1)));
     }
 
+    [Fact]
+    public async Task Status_OfAnotherSchedule_IsNotTakenForAMissedRun()
+    {
+        await using (await StartAsync())
+        {
+            _time.Advance(TimeSpan.FromSeconds(56));
+        }
+
+        _time.Advance(TimeSpan.FromHours(3));
+        await using var again = await StartAsync("0 0 0 1 1 *");
+
+        Assert.Equal(["03:05:00"], Times());
+    }
+
     private bool PastDue(int run) => _runs[run].Timer["IsPastDue"]!.GetValue<bool>();
 
     private IEnumerable<string> Times() => _runs.Select(run => run.At.ToString("HH:mm:ss"));
 
-    /// <summary>Every five minutes, from 03:04:05 on. Off the test's own context, so that a run goes on inside the call that moves the clock.</summary>
-    private async Task<RunningTimer> StartAsync()
+    /// <summary>Every five minutes unless another schedule is given, from 03:04:05 on. Off the test's own context, so that a run goes on inside the call that moves the clock.</summary>
+    private async Task<RunningTimer> StartAsync(string schedule = "0 */5 * * * *")
     {
-        var trigger = new JsonObject { ["type"] = "timerTrigger", ["direction"] = "in", ["name"] = "timer", ["schedule"] = "0 */5 * * * *" };
+        var trigger = new JsonObject { ["type"] = "timerTrigger", ["direction"] = "in", ["name"] = "timer", ["schedule"] = schedule };
         var function = new FunctionDefinition { Name = "Tick", Json = [], Bindings = [new BindingDefinition(BindingTypes.TimerTrigger, "in", "timer", trigger)] };
         var listener = new TimerListener(function, AppSettings.Load(_folder, new Dictionary<string, string>()), RunAsync, _folder, _time, NullLogger.Instance);
         var stopping = new CancellationTokenSource();

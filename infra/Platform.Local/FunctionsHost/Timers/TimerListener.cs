@@ -12,6 +12,7 @@ internal sealed class TimerListener
 
     private readonly FunctionDefinition _function;
     private readonly Func<DateTimeOffset, DateTimeOffset?> _next;
+    private readonly string _schedule;
     private readonly Func<Func<EnvelopeRequest>, CancellationToken, Task> _invoke;
     private readonly TimerStatusFile? _file;
     private readonly TimeProvider _time;
@@ -32,7 +33,9 @@ internal sealed class TimerListener
         _time = time;
         _logger = logger;
         var schedule = settings.Expand(function.Trigger.Text("schedule") ?? throw new FormatException($"The timer '{function.Name}' has no schedule."));
-        _next = Occurrences(schedule, settings["WEBSITE_TIME_ZONE"]);
+        var timeZone = settings["WEBSITE_TIME_ZONE"];
+        _next = Occurrences(schedule, timeZone);
+        _schedule = string.IsNullOrEmpty(timeZone) ? schedule : $"{schedule} ({timeZone})";
         _file = IsMonitored(function) ? new TimerStatusFile(statusFolder, function.Name) : null;
     }
 
@@ -43,7 +46,7 @@ internal sealed class TimerListener
         {
             var status = _file?.Read();
             var now = _time.GetUtcNow();
-            if (status is not null && status.Next < now)
+            if (status is not null && status.Next < now && !IsOfAnotherSchedule(status))
             {
                 await FireAsync(status, isPastDue: true, abort);
             }
@@ -67,6 +70,9 @@ internal sealed class TimerListener
             // Stopping.
         }
     }
+
+    /// <summary>What another schedule missed is nothing that this one would make up for.</summary>
+    private bool IsOfAnotherSchedule(TimerStatus status) => status.Schedule is { } schedule && schedule != _schedule;
 
     private DateTimeOffset? NextTick()
     {
@@ -125,14 +131,14 @@ internal sealed class TimerListener
         }
 
         var old = _file.Read();
-        if (last is null && old?.Next == next)
+        if (last is null && old is not null && old.Next == next && !IsOfAnotherSchedule(old))
         {
             return;
         }
 
         try
         {
-            _file.Write(new TimerStatus(last ?? old?.Last ?? default, next, _time.GetUtcNow()));
+            _file.Write(new TimerStatus(last ?? old?.Last ?? default, next, _time.GetUtcNow(), _schedule));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -4,7 +4,11 @@ using System.Text.Json.Serialization;
 namespace Platform.Local.FunctionsHost.Timers;
 
 /// <summary>When a timer ran last and runs next.</summary>
-internal sealed record TimerStatus(DateTimeOffset Last, DateTimeOffset Next, DateTimeOffset LastUpdated);
+/// <param name="Last">The last run; the default if there was none.</param>
+/// <param name="Next">The next one, as it was reckoned then.</param>
+/// <param name="LastUpdated">When this was written.</param>
+/// <param name="Schedule">The schedule by which it was reckoned; null in files of older versions.</param>
+internal sealed record TimerStatus(DateTimeOffset Last, DateTimeOffset Next, DateTimeOffset LastUpdated, string? Schedule = null);
 
 /// <summary>The status of one timer, kept in a file over restarts; replaced as a whole, so a crash leaves the old or the new.</summary>
 internal sealed class TimerStatusFile(string folder, string function)
