@@ -52,5 +52,30 @@ public sealed class KeyGateTests : IDisposable
         Assert.IsType<JsonException>(failure.InnerException, exactMatch: false);
     }
 
+    [Theory]
+    [InlineData("null")]
+    [InlineData("""{"FunctionKeys":{"default":"x"}}""")]
+    [InlineData("""{"MasterKey":null}""")]
+    [InlineData("""{"MasterKey":""}""")]
+    [InlineData("""{"MasterKey":"x","FunctionKeys":{"default":""}}""")]
+    [InlineData("""{"MasterKey":"x","SystemKeys":{"grid":null}}""")]
+    [InlineData("""{"MasterKey":"x","Functions":{"infer":{"default":""}}}""")]
+    [InlineData("""{"MasterKey":"x","Functions":{"infer":null}}""")]
+    [InlineData("""{"MasterKey":"x","FunctionKeys":null}""")]
+    public void KeyFile_WithAKeyThatIsNone_IsRefused(string json)
+    {
+        File.WriteAllText(Path.Combine(_folder, "keys.json"), json);
+
+        Assert.Contains("keys.json", Assert.Throws<FunctionAppException>(Keys).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_AreReadInAnyCaseOverARestart()
+    {
+        Keys().Set("function/Infer", "Mine", "secret");
+
+        Assert.True(Keys().Remove("function/INFER", "MINE"));
+    }
+
     private HostKeys Keys() => HostKeys.Load(Path.Combine(_folder, "keys.json"));
 }

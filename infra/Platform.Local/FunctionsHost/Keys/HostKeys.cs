@@ -40,9 +40,9 @@ internal sealed class HostKeys
         {
             try
             {
-                return new HostKeys(path, JsonSerializer.Deserialize(File.ReadAllBytes(path), KeyJson.Default.KeyFile) ?? throw new JsonException("found null"));
+                return new HostKeys(path, Checked(JsonSerializer.Deserialize(File.ReadAllBytes(path), KeyJson.Default.KeyFile)));
             }
-            catch (JsonException exception)
+            catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
             {
                 throw new FunctionAppException($"The key file {path} cannot be read: {exception.Message}. Mend it, or delete it to get new keys.", exception);
             }
@@ -51,6 +51,23 @@ internal sealed class HostKeys
         var keys = new HostKeys(path, new KeyFile { MasterKey = NewKey(), FunctionKeys = { ["default"] = NewKey() } });
         keys.Save();
         return keys;
+    }
+
+    /// <summary>An empty key would let in everybody who shows none.</summary>
+    private static KeyFile Checked(KeyFile? file)
+    {
+        if (file is null)
+        {
+            throw new JsonException("found null.");
+        }
+
+        foreach (var (function, keys) in file.Functions)
+        {
+            file.Functions[function] = new Dictionary<string, string>(keys ?? throw new JsonException($"Functions.{function} is null."), StringComparer.OrdinalIgnoreCase);
+        }
+
+        var all = file.FunctionKeys.Concat(file.SystemKeys).Concat(file.Functions.Values.SelectMany(keys => keys)).Prepend(KeyValuePair.Create(nameof(KeyFile.MasterKey), file.MasterKey));
+        return all.FirstOrDefault(key => string.IsNullOrEmpty(key.Value)) is { Key: { } empty } ? throw new JsonException($"the key '{empty}' is empty.") : file;
     }
 
     public static string NewKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(40)).Replace('+', '-').Replace('/', '_').TrimEnd('=');
