@@ -37,7 +37,18 @@ public sealed class HostSettingsTests : IDisposable
     [InlineData("""{"extensions":{"queues":{"maxDequeueCount":0}}}""", "maxDequeueCount")]
     [InlineData("""{"extensions":{"queues":{"maxPollingInterval":"00:00:00.050"}}}""", "maxPollingInterval")]
     [InlineData("""{"extensions":{"http":{"maxConcurrentRequests":0}}}""", "maxConcurrentRequests")]
+    [InlineData("""{"extensions":{"queues":{"visibilityTimeout":"-00:00:01"}}}""", "visibilityTimeout")]
+    [InlineData("""{"extensions":{"queues":{"visibilityTimeout":"8.00:00:00"}}}""", "visibilityTimeout")]
+    [InlineData("""{"extensions":{"queues":{"maxPollingInterval":"90.00:00:00"}}}""", "maxPollingInterval")]
+    [InlineData("""{"extensions":{"queues":{"messageEncoding":"utf8"}}}""", "messageEncoding")]
     [InlineData("""{"functionTimeout":"soon"}""", "functionTimeout")]
+    [InlineData("""{"functionTimeout":"00:00:00"}""", "functionTimeout")]
+    [InlineData("""{"functionTimeout":"-00:00:01"}""", "functionTimeout")]
+    [InlineData("""{"functionTimeout":"90.00:00:00"}""", "functionTimeout")]
+    [InlineData("""{"customHandler":{"description":{"defaultExecutablePath":"handler"},"initializationTimeout":"-00:00:01"}}""", "initializationTimeout")]
+    [InlineData("""{"customHandler":{"description":{"defaultExecutablePath":"handler"},"initializationTimeout":"00:00:00"}}""", "initializationTimeout")]
+    [InlineData("""{"customHandler":{"description":{"defaultExecutablePath":"handler"},"port":70000}}""", "port")]
+    [InlineData("""{"customHandler":{"description":{"defaultExecutablePath":"handler"},"enableProxyingHttpRequest":"maybe"}}""", "enableProxyingHttpRequest")]
     [InlineData("""{"version":"1.0"}""", "version")]
     public void Value_OutOfRange_IsNamedWithTheFile(string json, string named)
     {
@@ -55,7 +66,7 @@ public sealed class HostSettingsTests : IDisposable
     {
         var host = System.Text.Json.Nodes.JsonNode.Parse(json)!.AsObject();
         host.TryAdd("version", "2.0");
-        host["customHandler"] = new System.Text.Json.Nodes.JsonObject { ["description"] = new System.Text.Json.Nodes.JsonObject { ["defaultExecutablePath"] = "handler" } };
+        host["customHandler"] ??= new System.Text.Json.Nodes.JsonObject { ["description"] = new System.Text.Json.Nodes.JsonObject { ["defaultExecutablePath"] = "handler" } };
         File.WriteAllText(Path.Combine(_folder, "host.json"), host.ToJsonString());
         return HostSettings.Load(_folder, AppSettings.Load(_folder, settings.ToDictionary(setting => setting.Name, setting => setting.Value)));
     }

@@ -39,17 +39,15 @@ internal sealed record HandlerSettings
             Executable = File.Exists(local) ? local : executable,
             Arguments = [.. arguments.Select(settings.Expand)],
             WorkingDirectory = Path.GetFullPath(Path.Combine(appRoot, settings.Expand(description["workingDirectory"] ?? ""))),
-            Forwarding = predecessor || Flag(section["enableForwardingHttpRequest"]),
-            Proxying = Flag(section["enableProxyingHttpRequest"]),
+            Forwarding = predecessor || HostSettings.Flag(section, "enableForwardingHttpRequest", path),
+            Proxying = HostSettings.Flag(section, "enableProxyingHttpRequest", path),
             IsPredecessor = predecessor,
-            InitializationTimeout = HostSettings.Time(section, "initializationTimeout", path, TimeSpan.FromSeconds(30)),
-            Port = HostSettings.Number(section, "port", path, 0),
+            InitializationTimeout = HostSettings.Time(section, "initializationTimeout", path, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(1)),
+            Port = HostSettings.Number(section, "port", path, 0, 0, ushort.MaxValue),
         };
 
         static IEnumerable<string> List(IConfiguration section, string key) => section.GetSection(key).GetChildren().Select(child => child.Value ?? "");
 
         static IEnumerable<string> WorkerPath(IConfiguration section) => section["defaultWorkerPath"] is { Length: > 0 } worker ? [worker] : [];
     }
-
-    private static bool Flag(string? text) => bool.TryParse(text, out var flag) && flag;
 }

@@ -7,6 +7,9 @@ internal sealed record HostSettings
 {
     private const string OverridePrefix = "AzureFunctionsJobHost__";
 
+    /// <summary>The longest time for which the clocks of this host can be set.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(24);
+
     /// <summary>The file's own JSON, for those who ask.</summary>
     public required string Text { get; init; }
 
@@ -65,18 +68,24 @@ internal sealed record HostSettings
             Routes = routes,
             Handler = routes.Routes.Count > 0 ? handler with { Proxying = true } : handler,
             Queues = QueueSettings.Read(host, path),
-            FunctionTimeout = host["functionTimeout"] == "-1" ? null : Time(host, "functionTimeout", path, TimeSpan.FromMinutes(30)),
+            FunctionTimeout = host["functionTimeout"] == "-1" ? null : Time(host, "functionTimeout", path, TimeSpan.FromMinutes(30), TimeSpan.FromSeconds(1)),
             Functions = [.. host.GetSection("functions").GetChildren().Select(child => child.Value!)],
         };
     }
 
-    internal static TimeSpan Time(IConfiguration host, string key, string path, TimeSpan standard) =>
+    /// <summary>A time span from <paramref name="least"/> to <see cref="Longest"/>, or the standard where the key is missing.</summary>
+    internal static TimeSpan Time(IConfiguration host, string key, string path, TimeSpan standard, TimeSpan least, TimeSpan? most = null) =>
         host[key] is not { } text ? standard
-        : TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var time) ? time
-        : throw new FunctionAppException($"{path}: {key} is '{text}'; expected a time span such as 00:05:00.");
+        : TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var time) && time >= least && time <= (most ?? Longest) ? time
+        : throw new FunctionAppException($"{path}: {key} is '{text}'; expected a time span from {least:c} to {most ?? Longest:c}.");
 
-    internal static int Number(IConfiguration host, string key, string path, int standard) =>
+    internal static int Number(IConfiguration host, string key, string path, int standard, int least, int most = int.MaxValue) =>
         host[key] is not { } text ? standard
-        : int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number
-        : throw new FunctionAppException($"{path}: {key} is '{text}'; expected a whole number.");
+        : int.TryParse(text, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number
+        : throw new FunctionAppException($"{path}: {key} is '{text}'; expected a whole number{(most == int.MaxValue ? $", {least} or more" : $" from {least} to {most}")}.");
+
+    internal static bool Flag(IConfiguration host, string key, string path) =>
+        host[key] is not { Length: > 0 } text ? false
+        : bool.TryParse(text, out var flag) ? flag
+        : throw new FunctionAppException($"{path}: {key} is '{text}'; expected true or false.");
 }

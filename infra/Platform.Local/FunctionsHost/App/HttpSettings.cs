@@ -27,19 +27,19 @@ internal sealed record HttpSettings
         var settings = new HttpSettings
         {
             RoutePrefix = (profilePrefix ?? host[Section + "routePrefix"] ?? "api").Trim('/'),
-            MaxOutstandingRequests = HostSettings.Number(host, Section + "maxOutstandingRequests", path, -1),
-            MaxConcurrentRequests = HostSettings.Number(host, Section + "maxConcurrentRequests", path, -1),
+            MaxOutstandingRequests = HostSettings.Number(host, Section + "maxOutstandingRequests", path, -1, -1),
+            MaxConcurrentRequests = HostSettings.Number(host, Section + "maxConcurrentRequests", path, -1, -1),
             CustomHeaders = [.. host.GetSection(Section + "customHeaders").GetChildren().Select(header => KeyValuePair.Create(header.Key, header.Value ?? ""))],
             StrictTransportSecurity = ReadHsts(host, path),
         };
-        return settings.MaxConcurrentRequests is 0 or < -1 || settings.MaxOutstandingRequests is 0 or < -1
+        return settings.MaxConcurrentRequests is 0 || settings.MaxOutstandingRequests is 0
             ? throw new FunctionAppException($"{path}: extensions.http.maxConcurrentRequests is {settings.MaxConcurrentRequests} and maxOutstandingRequests {settings.MaxOutstandingRequests}; expected -1 (no limit) or at least 1.")
             : settings;
     }
 
     private static string? ReadHsts(IConfiguration host, string path)
     {
-        if (!bool.TryParse(host[Section + "hsts:isEnabled"], out var enabled) || !enabled)
+        if (!Flag("isEnabled"))
         {
             return null;
         }
@@ -50,6 +50,6 @@ internal sealed record HttpSettings
             : throw new FunctionAppException($"{path}: extensions.http.hsts.maxAge is '{text}'; expected days, or a time span.");
         return $"max-age={(long)age.TotalSeconds}{(Flag("includeSubDomains") ? "; includeSubDomains" : "")}{(Flag("preload") ? "; preload" : "")}";
 
-        bool Flag(string name) => bool.TryParse(host[Section + "hsts:" + name], out var flag) && flag;
+        bool Flag(string name) => HostSettings.Flag(host, Section + "hsts:" + name, path);
     }
 }

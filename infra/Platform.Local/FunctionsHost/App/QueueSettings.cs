@@ -24,23 +24,22 @@ internal sealed record QueueSettings
     public static QueueSettings Read(IConfiguration host, string path)
     {
         const string Section = "extensions:queues:";
-        var batchSize = HostSettings.Number(host, Section + "batchSize", path, 16);
-        var settings = new QueueSettings
+        var batchSize = HostSettings.Number(host, Section + "batchSize", path, 16, 1, 32);
+        return new QueueSettings
         {
-            MaxPollingInterval = HostSettings.Time(host, Section + "maxPollingInterval", path, TimeSpan.FromSeconds(2)),
-            VisibilityTimeout = HostSettings.Time(host, Section + "visibilityTimeout", path, TimeSpan.Zero),
+            MaxPollingInterval = HostSettings.Time(host, Section + "maxPollingInterval", path, TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(100)),
+            VisibilityTimeout = HostSettings.Time(host, Section + "visibilityTimeout", path, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromDays(7)),
             BatchSize = batchSize,
-            NewBatchThreshold = HostSettings.Number(host, Section + "newBatchThreshold", path, batchSize / 2 * Environment.ProcessorCount),
-            MaxDequeueCount = HostSettings.Number(host, Section + "maxDequeueCount", path, 5),
-            Base64 = !"none".Equals(host[Section + "messageEncoding"], StringComparison.OrdinalIgnoreCase),
-        };
-        return settings switch
-        {
-            { BatchSize: < 1 or > 32 } => throw new FunctionAppException($"{path}: extensions.queues.batchSize is {settings.BatchSize}; expected 1 to 32."),
-            { MaxDequeueCount: < 1 } => throw new FunctionAppException($"{path}: extensions.queues.maxDequeueCount is {settings.MaxDequeueCount}; expected at least 1."),
-            { NewBatchThreshold: < 0 } => throw new FunctionAppException($"{path}: extensions.queues.newBatchThreshold is {settings.NewBatchThreshold}; expected at least 0."),
-            _ when settings.MaxPollingInterval < TimeSpan.FromMilliseconds(100) => throw new FunctionAppException($"{path}: extensions.queues.maxPollingInterval is {settings.MaxPollingInterval}; expected at least 00:00:00.1."),
-            _ => settings,
+            NewBatchThreshold = HostSettings.Number(host, Section + "newBatchThreshold", path, batchSize / 2 * Environment.ProcessorCount, 0),
+            MaxDequeueCount = HostSettings.Number(host, Section + "maxDequeueCount", path, 5, 1),
+            Base64 = ReadEncoding(host[Section + "messageEncoding"], path),
         };
     }
+
+    private static bool ReadEncoding(string? encoding, string path) => encoding?.ToLowerInvariant() switch
+    {
+        null or "base64" => true,
+        "none" => false,
+        _ => throw new FunctionAppException($"{path}: extensions.queues.messageEncoding is '{encoding}'; expected base64 or none."),
+    };
 }
