@@ -20,12 +20,13 @@ internal sealed class FunctionEndpoints(IReadOnlyList<FunctionDescriptor> functi
             if (function.IsRawHttp)
             {
                 var pattern = $"{routePrefix}/{function.HttpTrigger!.Route ?? function.Name}".Trim('/');
-                _ = function.HttpTrigger.Methods.Count > 0
-                    ? routes.MapMethods(pattern, function.HttpTrigger.Methods.Select(method => method.ToUpperInvariant()), context => RunRawAsync(invoker, context))
+                var methods = function.HttpTrigger.Methods.Select(method => method.ToUpperInvariant()).ToList();
+                _ = methods.Count > 0
+                    ? routes.MapMethods(pattern, methods, context => RunRawAsync(invoker, context))
                     : routes.Map(pattern, context => RunRawAsync(invoker, context));
 
                 // A host whose raw modes are off sends envelopes for these functions too, unless the route itself is in the way.
-                if (pattern.Equals(function.Name, StringComparison.OrdinalIgnoreCase))
+                if (pattern.Equals(function.Name, StringComparison.OrdinalIgnoreCase) && (methods.Count == 0 || methods.Contains(HttpMethods.Post)))
                 {
                     continue;
                 }
