@@ -8,6 +8,9 @@ namespace Platform.Functions.Hosting;
 /// <summary>Makes an output folder a complete function app: completes <c>host.json</c> with the custom handler, and writes <c>{Function}/function.json</c> from the attributes.</summary>
 internal static class FunctionAppWriter
 {
+    /// <summary>Hosts take comments in these files.</summary>
+    private static readonly JsonDocumentOptions AsHostsRead = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes into <paramref name="folder"/>, which holds the assembly and the project's <c>host.json</c>. Folders of functions that are gone are removed.</summary>
@@ -23,7 +26,7 @@ internal static class FunctionAppWriter
 
         // Last, because the build takes its time stamp as the sign that all of this is up to date.
         var hostFile = Path.Combine(folder, "host.json");
-        var host = JsonNode.Parse(File.ReadAllText(hostFile))!.AsObject();
+        var host = JsonNode.Parse(File.ReadAllText(hostFile), documentOptions: AsHostsRead)!.AsObject();
         host["customHandler"] = new JsonObject
         {
             ["description"] = new JsonObject

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Reflection;
 using System.Text.Json;
 using Platform.Jobs;
@@ -88,10 +89,24 @@ internal sealed class FunctionInvoker
     {
         if (invocation.Request?.RouteValues.TryGetValue(name, out var routed) == true)
         {
-            return routed is null || type == typeof(string) ? routed?.ToString() : JsonSerializer.Deserialize(JsonSerializer.Serialize(routed.ToString()), type, _json);
+            return routed?.ToString() is { } text ? FromRoute(name, text, type) : null;
         }
 
         return invocation.Context.Metadata.TryGetValue(name, out var value) ? EnvelopeValue.Read(value, type, _json) : null;
+    }
+
+    private object? FromRoute(string name, string text, Type type)
+    {
+        try
+        {
+            return TypeDescriptor.GetConverter(type) is var converter && converter.CanConvertFrom(typeof(string))
+                ? converter.ConvertFromInvariantString(text)
+                : JsonSerializer.Deserialize(JsonSerializer.Serialize(text), type, _json);
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException or OverflowException or JsonException)
+        {
+            throw new ProblemException(Problem.Of(400, ErrorCodes.InvalidRequest, $"The route value '{name}' is '{text}'; expected a {(Nullable.GetUnderlyingType(type) ?? type).Name}."));
+        }
     }
 
     private async ValueTask<object?> ReadBodyAsync(HttpRequest request, Type type)

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Reflection;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Platform.Jobs;
@@ -85,11 +84,10 @@ public static class FunctionsApplication
         lifetime.ApplicationStarted.Register(() => services.GetRequiredService<ILogger<FunctionEndpoints>>().Serving(endpoints.Functions.Count, port));
     }
 
-    /// <summary>Raw requests keep the host's route prefix, so the handler must know it too.</summary>
+    /// <summary>Raw requests keep the host's route prefix, so the handler must know it too: from the file, or from a setting that beats it.</summary>
     private static string RoutePrefix(string folder)
     {
-        var file = Path.Combine(folder, "host.json");
-        var http = File.Exists(file) ? JsonNode.Parse(File.ReadAllText(file))?["extensions"]?["http"] : null;
-        return http?["routePrefix"]?.GetValue<string>() ?? "api";
+        var host = new ConfigurationBuilder().SetBasePath(folder).AddJsonFile("host.json", optional: true).AddEnvironmentVariables("AzureFunctionsJobHost__").Build();
+        return (host["extensions:http:routePrefix"] ?? "api").Trim('/');
     }
 }

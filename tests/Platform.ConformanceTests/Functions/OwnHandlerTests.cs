@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 
 namespace Platform.ConformanceTests.Functions;
 
@@ -18,6 +20,18 @@ public sealed class OwnHandlerTests : IsolatedSampleApp
         Assert.Equal((HttpStatusCode.Redirect, "/api/hello/Ada"), (moved.StatusCode, moved.Headers.Location!.OriginalString));
         Assert.Equal((HttpStatusCode.InternalServerError, HttpStatusCode.NotFound), (thrown.StatusCode, verb.StatusCode));
         Assert.DoesNotContain("on purpose", await thrown.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RouteValue_OfEachType_IsReadAndOneThatIsNoneIs400()
+    {
+        const string Id = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+        using var wrong = await Client.GetAsync($"api/typed/TRUE/2.5/{Id}/2026-01-02/x/many", Cancel);
+
+        Assert.Equal($"True 2.5 {Id} 2026-01-02 Friday 7", await Client.GetStringAsync($"api/typed/TRUE/2.5/{Id}/2026-01-02/friday/7", Cancel));
+        Assert.Equal($"False 2.5 {Id} 2026-01-02 Friday ", await Client.GetStringAsync($"api/typed/false/2.5/{Id}/2026-01-02/friday", Cancel));
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        Assert.Contains("'day' is 'x'", (await wrong.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["detail"]!.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,6 +96,19 @@ public sealed class OwnHandlerTests : IsolatedSampleApp
 
     [Fact]
     public async Task Timer_ThatFails_IsRetriedAndKnowsHowOften() => Assert.Equal(["retry 2 of 2"], await MessagesAsync("stubborn", 1));
+}
+
+/// <summary>A route prefix that a setting changes: raw requests keep it, so the handler must know it as the host does.</summary>
+public sealed class OwnHandlerPrefixTests : IsolatedSampleApp
+{
+    private protected override Dictionary<string, string> Settings => new() { ["AzureFunctionsJobHost__extensions__http__routePrefix"] = "other/prefix" };
+
+    [Fact]
+    public async Task Request_BelowThePrefixOfASetting_ReachesItsFunction()
+    {
+        Assert.Equal("Hello, Ada!", await Client.GetStringAsync("other/prefix/hello/Ada", Cancel));
+        Assert.Equal(HttpStatusCode.NotFound, (await Client.GetAsync("api/hello/Ada", Cancel)).StatusCode);
+    }
 }
 
 /// <summary>Check 19 with a handler of our own: a function that hangs costs the process.</summary>

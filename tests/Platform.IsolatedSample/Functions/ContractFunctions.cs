@@ -30,6 +30,11 @@ public class ContractFunctions
         return new OkObjectResult($"{count}");
     }
 
+    [Function("Typed")]
+    public IActionResult Typed(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "typed/{on:bool}/{size}/{id:guid}/{from}/{day}/{count?}")] HttpRequest req, bool on, decimal size, Guid id, DateTime from, DayOfWeek day, int? count) =>
+        new OkObjectResult(FormattableString.Invariant($"{on} {size} {id} {from:yyyy-MM-dd} {day} {count}"));
+
     [Function("Moved")]
     public IActionResult Moved([HttpTrigger(AuthorizationLevel.Anonymous, "get")] HttpRequest req) => new RedirectResult("/api/hello/Ada");
 

@@ -11,7 +11,7 @@ public sealed class FunctionAppWriterTests
         var folder = Directory.CreateTempSubdirectory("functions-").FullName;
         try
         {
-            File.WriteAllText(Path.Combine(folder, "host.json"), """{"version":"2.0"}""");
+            File.WriteAllText(Path.Combine(folder, "host.json"), """{ /* hosts take comments */ "version":"2.0", }""");
             Directory.CreateDirectory(Path.Combine(folder, "Gone"));
             File.WriteAllText(Path.Combine(folder, "Gone", "function.json"), "{}");
 
