@@ -40,7 +40,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
         }
 
         var neededBytes = layout.AllocatedBytes;
-        removal.RetryDeletions();
+        await removal.RetryDeletionsAsync();
         while (true)
         {
             Blob? victim;
@@ -124,7 +124,7 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
-            await removal.UndoAdmissionAsync(blob);
+            await removal.UndoAdmissionAsync(blob, mayReplace: false);
             throw StorageException.From(cause, $"Blob '{source.Key}' of {source.LengthBytes} bytes cannot be placed in the tier at '{tier.Options.Folder}' ({residents.UsedBytes} of {residents.LimitBytes} bytes used)");
         }
 

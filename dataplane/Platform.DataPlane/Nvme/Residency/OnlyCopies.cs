@@ -26,11 +26,13 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
     public async Task PutAsync(string key, TierClass tierClass, long lengthBytes, Func<BlobWriter, Task> write, CancellationToken cancellationToken)
     {
         var blob = await ReserveAsync(key, tierClass, lengthBytes, cancellationToken);
+        var isPublished = false;
         try
         {
             blob.OpenFile(create: true);
             Posix.SyncFolder(tier.BlobFolder);
             await write(new BlobWriter(tier, blob));
+            isPublished = true;
             await PublishAsync(blob);
         }
         catch (Exception cause)
@@ -41,7 +43,7 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
                 residents.Budget.Remove(blob);
             }
 
-            await removal.UndoAdmissionAsync(blob);
+            await removal.UndoAdmissionAsync(blob, mayReplace: isPublished);
             residents.SignalFewerOnlyCopies();
             if (cause is (IOException or UnauthorizedAccessException) and not StorageException)
             {

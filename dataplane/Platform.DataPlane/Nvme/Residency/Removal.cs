@@ -113,7 +113,12 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
     }
 
     /// <summary>Takes back a blob whose admission failed.</summary>
-    public async Task UndoAdmissionAsync(Blob blob)
+    /// <param name="blob">The blob.</param>
+    /// <param name="mayReplace">
+    /// True if the commit that failed would have put it in the place of another. After a kill that commit may be found on the device whole; then this blob's file is the only one that counts, so it is
+    /// kept until a later commit has taken it back.
+    /// </param>
+    public async Task UndoAdmissionAsync(Blob blob, bool mayReplace)
     {
         lock (residents.Gate)
         {
@@ -121,31 +126,71 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
             residents.Leaving.Add(blob);
         }
 
-        DeleteFile(blob);
-        try
+        if (!mayReplace)
         {
-            await tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), null)]);
+            DeleteFile(blob);
         }
-        catch (IOException cause)
+
+        if (await TryForgetAsync(blob))
         {
-            // A record that could not be deleted is dropped at the next open, which finds no file.
-            NvmeLog.Dropped(tier.Logger, blob.Key, cause.Message);
+            if (mayReplace)
+            {
+                DeleteFile(blob);
+            }
+        }
+        else if (mayReplace)
+        {
+            lock (residents.Gate)
+            {
+                residents.Undecided.Add(blob);
+            }
         }
     }
 
-    /// <summary>Tries again to delete what could not be deleted before.</summary>
-    public void RetryDeletions()
+    /// <summary>Tries again to delete what could not be deleted before. With the turn.</summary>
+    public async Task RetryDeletionsAsync()
     {
         Blob[] undeleted;
+        Blob[] undecided;
         lock (residents.Gate)
         {
             undeleted = [.. residents.Undeleted];
             residents.Undeleted.Clear();
+            undecided = [.. residents.Undecided];
+        }
+
+        foreach (var blob in undecided)
+        {
+            if (await TryForgetAsync(blob))
+            {
+                lock (residents.Gate)
+                {
+                    residents.Undecided.Remove(blob);
+                }
+
+                DeleteFile(blob);
+            }
         }
 
         foreach (var blob in undeleted)
         {
             DeleteFile(blob);
+        }
+    }
+
+    /// <summary>Takes the record out of the catalog, if it got there.</summary>
+    /// <returns>False if that failed: at the next open the record is there or not.</returns>
+    private async Task<bool> TryForgetAsync(Blob blob)
+    {
+        try
+        {
+            await tier.Catalog.CommitAsync([new(BlobLayout.RecordKey(blob.Record.Id), null)]);
+            return true;
+        }
+        catch (IOException cause)
+        {
+            NvmeLog.Dropped(tier.Logger, blob.Key, cause.Message);
+            return false;
         }
     }
 

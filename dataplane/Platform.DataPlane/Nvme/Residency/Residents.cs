@@ -31,6 +31,9 @@ internal sealed class Residents(long limitBytes, IReadOnlyDictionary<TierClass, 
     /// <summary>Of those, the ones whose file could not be deleted. Under the gate.</summary>
     public HashSet<Blob> Undeleted { get; } = [];
 
+    /// <summary>Of those, the ones that a commit may have recorded which was reported as failed. Under the gate.</summary>
+    public HashSet<Blob> Undecided { get; } = [];
+
     /// <summary>Only copies that are being written. Under the gate.</summary>
     public HashSet<Blob> Writing { get; } = [];
 
