@@ -6,7 +6,7 @@ using Platform.DataPlane.ObjectStorage;
 
 namespace Platform.DataPlane.Nvme;
 
-/// <summary>Copies only copies to object storage, the oldest first, one at a time, until it is disposed.</summary>
+/// <summary>Copies only copies to object storage, one at a time, until it is disposed: the oldest first of those that were tried least often. After a failure it pauses, longer each time, for all but what is new.</summary>
 internal sealed class TierUploader : IAsyncDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
@@ -44,28 +44,48 @@ internal sealed class TierUploader : IAsyncDisposable
     private async Task RunAsync()
     {
         var failures = 0;
+        Task? pause = null;
+        var woken = _wake.WaitAsync(_stop.Token);
         while (true)
         {
-            var succeeded = await AbortAbandonedAsync();
-            await using (var lease = _onlyCopies.NextUpload(out var blob))
+            var areAborted = await AbortAbandonedAsync();
+            bool? isUploaded = null;
+
+            // While there is a pause, what came meanwhile is tried all the same.
+            await using (var lease = _onlyCopies.NextUpload(onlyNew: pause is not null, out var blob))
             {
                 if (lease is not null)
                 {
-                    succeeded &= await UploadAsync(lease, blob!);
-                }
-                else if (succeeded)
-                {
-                    await _wake.WaitAsync(_stop.Token);
+                    isUploaded = await UploadAsync(lease, blob!);
                 }
             }
 
-            failures = succeeded ? 0 : failures + 1;
-            if (!succeeded)
+            if (isUploaded == true)
             {
-                var pause = FirstPause * Math.Pow(2, Math.Min(failures - 1, 16)) * (0.5 + Random.Shared.NextDouble());
-                await Task.Delay(pause < LongestPause ? pause : LongestPause, _tier.Options.Time, _stop.Token);
+                failures = 0;
+                continue;
             }
+
+            if (isUploaded == false || !areAborted)
+            {
+                pause ??= PauseAsync(failures++);
+            }
+
+            if (isUploaded is null)
+            {
+                await (pause is null ? woken : Task.WhenAny(pause, woken));
+                _stop.Token.ThrowIfCancellationRequested();
+            }
+
+            pause = pause is { IsCompleted: true } ? null : pause;
+            woken = woken.IsCompleted ? _wake.WaitAsync(_stop.Token) : woken;
         }
+    }
+
+    private Task PauseAsync(int failures)
+    {
+        var pause = FirstPause * Math.Pow(2, Math.Min(failures, 16)) * (0.5 + Random.Shared.NextDouble());
+        return Task.Delay(pause < LongestPause ? pause : LongestPause, _tier.Options.Time, _stop.Token);
     }
 
     private async Task<bool> UploadAsync(BlobLease lease, Blob blob)
@@ -96,6 +116,7 @@ internal sealed class TierUploader : IAsyncDisposable
     /// <returns>False if one could not be given up, and is to be tried again.</returns>
     private async Task<bool> AbortAbandonedAsync()
     {
+        var areAborted = true;
         foreach (var key in _tier.Catalog.Keys(BlobLayout.UploadPrefix).ToList())
         {
             var id = long.Parse(key.AsSpan(BlobLayout.UploadPrefix.Length), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
@@ -118,10 +139,10 @@ internal sealed class TierUploader : IAsyncDisposable
             catch (Exception cause) when (!_stop.IsCancellationRequested)
             {
                 NvmeLog.UploadNotAborted(_tier.Logger, upload?.ObjectKey ?? key, cause.Message);
-                return false;
+                areAborted = false;
             }
         }
 
-        return true;
+        return areAborted;
     }
 }

@@ -175,6 +175,61 @@ public sealed class NvmeTierUploadTests : IDisposable
         Assert.Equal(Pattern.Bytes(Part), await Read(storage, "k"));
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task Upload_OneThatCannotBeRead_HoldsUpNoOther()
+    {
+        var (storage, _) = NewStorage();
+        await using var tier = await Open();
+        await Put(tier, "bad", 1);
+        NvmeTierTests.Damage(Assert.Single(Directory.GetFiles(_folder["tier/blobs"])), 5);
+        await Put(tier, "good", 2);
+        tier.StartUploads(storage, key => key);
+
+        // There is room for two that are nowhere else: the others get in as those before them are uploaded.
+        for (var seed = 3; seed < 8; seed++)
+        {
+            await Put(tier, $"good-{seed}", seed);
+        }
+
+        Assert.Equal(Pattern.Bytes(Length, 2), await Read(storage, "good"));
+        Assert.Equal(Durability.OnlyCopy, tier.Explain("bad").Blob!.Durability);
+        Assert.Contains("damaged", tier.Explain("bad").UploadFailure, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Upload_AnotherCannotBeGivenUp_HoldsUpNone()
+    {
+        var (storage, uploads) = NewStorage();
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        uploads.BeforePart = async (number, _) =>
+        {
+            if (number == 2)
+            {
+                reached.TrySetResult();
+                await Task.Delay(Timeout.Infinite, uploads.PartToken);
+            }
+        };
+        await using (var tier = await Open())
+        {
+            await Put(tier, "gone", 1);
+            tier.StartUploads(storage, key => key);
+            await reached.Task.WaitAsync(Token);
+        }
+
+        uploads.BeforePart = null;
+        uploads.BeforeAbort = () => throw new StorageException(StorageError.Unavailable, "it is away");
+        await using var again = await Open();
+        await again.RemoveAsync("gone", Token);
+        again.StartUploads(storage, key => key);
+        for (var seed = 3; seed < 20; seed++)
+        {
+            await Put(again, $"good-{seed}", seed);
+        }
+
+        await again.WhenUploadedAsync(Token);
+        Assert.Equal(1, storage.OpenUploads());
+    }
+
     private static Task Put(NvmeTier tier, string key, int seed) => tier.PutAsync(key, TierClass.Checkpoints, new MemoryStream(Pattern.Bytes(Length, seed)), Length, Token);
 
     private static async Task<byte[]> Read(WatchedStorage storage, string key)
@@ -191,7 +246,7 @@ public sealed class NvmeTierUploadTests : IDisposable
     }
 
     private Task<NvmeTier> Open() => NvmeTier.OpenAsync(
-        new NvmeTierOptions { Folder = _folder["tier"], ChunkBytes = 4096, MetadataBytes = 4 << 20, LimitBytes = (4 << 20) + (64 * 4096), UploadPartBytes = Part, Time = new ImpatientTime() },
+        new NvmeTierOptions { Folder = _folder["tier"], ChunkBytes = 4096, MetadataBytes = 4 << 20, LimitBytes = (4 << 20) + (64 * 4096), OnlyCopyLimitBytes = 23 * 4096, UploadPartBytes = Part, Time = new ImpatientTime() },
         NullLogger.Instance,
         Token);
 }

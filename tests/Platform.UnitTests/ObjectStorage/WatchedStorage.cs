@@ -45,6 +45,9 @@ internal sealed class WatchedUploads(IObjectUploads inner) : IObjectUploads
     /// <summary>Runs before a part is sent, with its number and how often it was to be sent; may throw or wait.</summary>
     public Func<int, int, Task>? BeforePart { get; set; }
 
+    /// <summary>Runs before an upload is aborted; may throw.</summary>
+    public Action? BeforeAbort { get; set; }
+
     /// <summary>Of the call that <see cref="BeforePart"/> runs for.</summary>
     public CancellationToken PartToken { get; private set; }
 
@@ -71,6 +74,7 @@ internal sealed class WatchedUploads(IObjectUploads inner) : IObjectUploads
 
     public async Task AbortAsync(string key, string uploadId, CancellationToken cancellationToken = default)
     {
+        BeforeAbort?.Invoke();
         await inner.AbortAsync(key, uploadId, cancellationToken);
         Aborted.TrySetResult();
     }

@@ -54,13 +54,16 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
         }
     }
 
-    /// <summary>An only copy that waits for its upload, the oldest first; null if there is none. It is leased for the caller.</summary>
-    public BlobLease? NextUpload(out Blob? blob)
+    /// <summary>An only copy that waits for its upload: of those tried least often, the oldest, so that one that cannot be uploaded holds up no other. It is leased for the caller.</summary>
+    /// <param name="onlyNew">Only one that was not tried yet.</param>
+    /// <param name="blob">The only copy.</param>
+    /// <returns>Null if there is none.</returns>
+    public BlobLease? NextUpload(bool onlyNew, out Blob? blob)
     {
         lock (residents.Gate)
         {
             // One that is about to go is left alone: nothing about its upload could be noted, so that every try would begin where the last one did.
-            blob = residents.IsClosed ? null : residents.OnlyCopies().Except(residents.Writing).Where(copy => !copy.Recorder.IsClosed).MinBy(copy => copy.Record.Id);
+            blob = residents.IsClosed ? null : residents.OnlyCopies().Except(residents.Writing).Where(copy => !copy.Recorder.IsClosed && !(onlyNew && copy.Upload.Tries > 0)).MinBy(copy => (copy.Upload.Tries, copy.Record.Id));
             return blob is null ? null : leases.Grant(blob, null);
         }
     }
