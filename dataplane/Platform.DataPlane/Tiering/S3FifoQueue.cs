@@ -24,6 +24,9 @@ internal sealed class S3FifoQueue
 
     public long Bytes => _smallBytes + _mainBytes;
 
+    /// <summary>Bytes of the items that may go.</summary>
+    public long BytesThatMayGo => _entries.Keys.Where(item => item.MayGo).Sum(item => item.AllocatedBytes);
+
     /// <summary>Adds a new item.</summary>
     public void Add(IBudgetItem item)
     {

@@ -38,6 +38,26 @@ internal sealed class TierBudget
     /// <summary>True if so many bytes of a class can be added as things are.</summary>
     public bool Fits(TierClass tierClass, long bytes) => UsedBytes + bytes <= _limitBytes && BytesOf(tierClass) + bytes <= CeilingOf(tierClass);
 
+    /// <summary>False if so many bytes of a class would not fit even if everything went that may go: then nothing should go for them.</summary>
+    /// <param name="newcomer">The class.</param>
+    /// <param name="bytes">How many.</param>
+    /// <param name="freeBytes">Bytes that are free.</param>
+    public bool CouldFit(TierClass newcomer, long bytes, long freeBytes)
+    {
+        foreach (var (tierClass, queue) in _queues)
+        {
+            var mayGo = queue.BytesThatMayGo;
+            if (tierClass == newcomer && queue.Bytes - mayGo + bytes > CeilingOf(newcomer))
+            {
+                return false;
+            }
+
+            freeBytes += tierClass == newcomer ? mayGo : Math.Clamp(queue.Bytes - FloorOf(tierClass), 0, mayGo);
+        }
+
+        return bytes <= freeBytes;
+    }
+
     /// <summary>Who goes next to make room for so many bytes of a class; null if nobody may.</summary>
     public IBudgetItem? PickVictim(TierClass newcomer, long bytes, long now)
     {

@@ -284,6 +284,27 @@ public sealed class NvmeTierTests : IDisposable
 
         Assert.Equal(StorageError.Corrupt, error.Error);
         Assert.Contains($"offset {2 * Chunk}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("fetched again from object 'k'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Open_CannotFitBesideWhatIsInUse_EvictsNothing()
+    {
+        foreach (var (key, chunks) in new[] { ("leased", 4), ("b", 2), ("c", 2), ("large", 8), ("fits", 5) })
+        {
+            _storage.With(key, Pattern.Bytes(chunks * Chunk));
+        }
+
+        await using var tier = await Open(limit: 10 * Chunk);
+        await (await tier.OpenAsync(Source("b"), Token)).DisposeAsync();
+        await (await tier.OpenAsync(Source("c"), Token)).DisposeAsync();
+        await using var leased = await tier.OpenAsync(Source("leased"), Token);
+
+        Assert.Equal(StorageError.Full, (await Assert.ThrowsAsync<StorageException>(() => tier.OpenAsync(Source("large"), Token))).Error);
+        Assert.Equal(["b", "c", "leased"], (await tier.ListAsync(Token)).Select(blob => blob.Key));
+
+        await using var fits = await tier.OpenAsync(Source("fits"), Token);
+        Assert.Contains(await tier.ListAsync(Token), blob => blob.Key == "fits");
     }
 
     [Fact]

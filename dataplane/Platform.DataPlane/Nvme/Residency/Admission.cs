@@ -55,7 +55,10 @@ internal sealed class Admission(TierEnvironment tier, Residents residents, Lease
                     return;
                 }
 
-                victim = (Blob?)residents.Budget.PickVictim(tierClass, neededBytes, residents.Now);
+                // Nothing goes for one that cannot get in anyway.
+                victim = residents.Budget.CouldFit(tierClass, neededBytes, residents.LimitBytes - residents.UsedBytes)
+                    ? (Blob?)residents.Budget.PickVictim(tierClass, neededBytes, residents.Now)
+                    : null;
                 inUse = residents.Blobs.Values.Concat(residents.Leaving).Where(blob => blob.Leases > 0).Sum(blob => blob.AllocatedBytes);
                 onlyCopies = residents.OnlyCopies().Sum(blob => blob.AllocatedBytes);
                 unrecorded = Unrecorded();
