@@ -38,6 +38,26 @@ public sealed class NvmeTierFullDiskTests
         Assert.Equal(2, Directory.GetFiles(disk["tier"], "*.blob", SearchOption.AllDirectories).Length);
     }
 
+    [Fact]
+    public async Task Open_DiskFull_ServesWhatIsThere_AndCanMakeRoom()
+    {
+        using var disk = SmallDisk.MountOrSkip(48);
+        var kept = Pattern.Bytes((5 * MiB) + 17, 1);
+        await using (var tier = await Open(disk))
+        {
+            await Put(tier, "kept", kept);
+            await Put(tier, "other", kept);
+        }
+
+        disk.Fill();
+        await using var again = await Open(disk);
+
+        Assert.Equal(kept, await Read(again, "kept"));
+        Assert.True(await again.RemoveAsync("other", Token));
+        await Put(again, "new", kept.AsMemory(0, 4 * MiB).ToArray());
+        Assert.Equal(["kept", "new"], (await again.ListAsync(Token)).Select(blob => blob.Key).Order());
+    }
+
     private static Task Put(NvmeTier tier, string key, byte[] bytes) => tier.PutAsync(key, TierClass.Checkpoints, new MemoryStream(bytes), bytes.Length, Token);
 
     private static async Task<byte[]> Read(NvmeTier tier, string key)

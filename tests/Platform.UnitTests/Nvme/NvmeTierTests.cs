@@ -391,6 +391,20 @@ public sealed class NvmeTierTests : IDisposable
     }
 
     [Fact]
+    public async Task Open_OwnerCannotBeNoted_OpensAllTheSame()
+    {
+        Directory.CreateDirectory(_folder["catalog"]);
+        foreach (var owner in new[] { "owner", "catalog/owner" })
+        {
+            File.CreateSymbolicLink(_folder[owner], "/dev/full");
+        }
+
+        await using var tier = await Open();
+
+        Assert.Empty(await tier.ListAsync(Token));
+    }
+
+    [Fact]
     public async Task Explain_HalfHereAndKeptByItsFloor_SaysSo_AlsoAfterReopen()
     {
         _storage.With("a", Pattern.Bytes(2 * Chunk));

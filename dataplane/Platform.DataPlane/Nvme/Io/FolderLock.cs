@@ -31,7 +31,15 @@ internal sealed class FolderLock : IDisposable
             throw new StorageException(StorageError.InUse, $"'{folder}' is open in process {Owner(ownerPath)}. Stop that process, or use another folder.", cause);
         }
 
-        File.WriteAllText(ownerPath, Environment.ProcessId.ToString());
+        try
+        {
+            File.WriteAllText(ownerPath, Environment.ProcessId.ToString());
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            // The disk is full, most likely. A tier must open on it all the same, or nothing could make room; the name in the file is for a message only.
+        }
+
         return new FolderLock(file, ownerPath);
     }
 
