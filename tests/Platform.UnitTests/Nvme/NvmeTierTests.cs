@@ -288,6 +288,22 @@ public sealed class NvmeTierTests : IDisposable
     }
 
     [Fact]
+    public async Task Read_DamagedOnlyCopy_IsReportedAsLost()
+    {
+        await using var tier = await Open();
+        await tier.PutAsync("k", TierClass.Checkpoints, Pattern.Bytes(3 * Chunk), Token);
+        await using var lease = tier.TryOpen("k")!;
+        Damage(lease.FilePath, 2 * Chunk);
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => ReadAll(lease));
+
+        Assert.Equal(StorageError.Corrupt, error.Error);
+        Assert.Contains($"offset {2 * Chunk}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("lost", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("object", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Open_CannotFitBesideWhatIsInUse_EvictsNothing()
     {
         foreach (var (key, chunks) in new[] { ("leased", 4), ("b", 2), ("c", 2), ("large", 8), ("fits", 5) })

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Platform.DataPlane.HostMemory;
 using Platform.DataPlane.Nvme.Io;
+using Platform.DataPlane.Tiering;
 
 namespace Platform.DataPlane.Nvme.Blobs;
 
@@ -152,5 +153,6 @@ internal sealed class ChunkReader(TierEnvironment tier, Blob blob)
     private StorageException Unreadable(IOException cause, long offset) => StorageException.From(cause, $"Blob '{blob.Key}' cannot be read from '{blob.FilePath}', offset {offset}");
 
     private StorageException Damaged(int index, string found) =>
-        new(StorageError.Corrupt, $"'{blob.FilePath}', offset {Layout.OffsetOf(index)}: chunk {index} of blob '{blob.Key}' is damaged: {found}. It can be fetched again from object '{blob.Record.ObjectKey}'.");
+        new(StorageError.Corrupt, $"'{blob.FilePath}', offset {Layout.OffsetOf(index)}: chunk {index} of blob '{blob.Key}' is damaged: {found}. "
+            + (blob.Record.Durability == Durability.OnlyCopy ? "It is lost: the blob was written here and is nowhere else." : $"It can be fetched again from object '{blob.Record.ObjectKey}'."));
 }
