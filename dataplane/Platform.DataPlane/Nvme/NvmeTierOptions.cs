@@ -71,6 +71,12 @@ public sealed record NvmeTierOptions
             throw new ArgumentException($"The floors of {nameof(Shares)} must fit {nameof(LimitBytes)} - {nameof(MetadataBytes)} together, and none may be above its ceiling.", nameof(Shares));
         }
 
+        var context = Shares.GetValueOrDefault(TierClass.Context) ?? new ClassShare();
+        if (BlockBytes > 0 && (BlockBytes > context.CeilingBytes || Shares.Values.Sum(share => share.FloorBytes) + Math.Max(0, BlockBytes - context.FloorBytes) > LimitBytes - MetadataBytes))
+        {
+            throw new ArgumentException($"{nameof(BlockBytes)} ({BlockBytes}) counts as {nameof(TierClass.Context)}: it must not be above that class's ceiling ({context.CeilingBytes}), and must fit {nameof(LimitBytes)} - {nameof(MetadataBytes)} ({LimitBytes - MetadataBytes}) together with the floors of {nameof(Shares)}.", nameof(BlockBytes));
+        }
+
         return this with { Folder = Path.GetFullPath(Folder) };
     }
 }

@@ -323,6 +323,17 @@ public sealed class NvmeTierTests : IDisposable
         Assert.Contains(await tier.ListAsync(Token), blob => blob.Key == "fits");
     }
 
+    [Theory]
+    [InlineData(TierClass.Weights, 17, 0)]
+    [InlineData(TierClass.Context, 0, 15)]
+    public void Open_SharesThatTheBlocksLeaveNoRoomFor_AreRefused(TierClass tierClass, int floorMebibytes, int ceilingMebibytes)
+    {
+        var share = new ClassShare((long)floorMebibytes << 20, ceilingMebibytes == 0 ? long.MaxValue : (long)ceilingMebibytes << 20);
+        var options = Options(limit: 32 << 20) with { BlockBytes = 16 << 20, Shares = new Dictionary<TierClass, ClassShare> { [tierClass] = share } };
+
+        Assert.Contains(nameof(NvmeTierOptions.BlockBytes), Assert.Throws<ArgumentException>(() => options.Validated()).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Open_FolderWithLeftovers_RemovesThem()
     {
