@@ -55,8 +55,22 @@ internal sealed class ChunkTable
         _landed++;
     }
 
-    /// <summary>Notes that a chunk on the device has the checksum that it should have.</summary>
-    public void Verify(int index) => _states[index] = ChunkState.Verified;
+    /// <summary>Notes that a chunk on the device has the checksum that it should have. One that another reader found damaged meanwhile stays dropped.</summary>
+    public void Verify(int index)
+    {
+        if (_states[index] != ChunkState.Landed)
+        {
+            return;
+        }
+
+        lock (Gate)
+        {
+            if (_states[index] == ChunkState.Landed)
+            {
+                _states[index] = ChunkState.Verified;
+            }
+        }
+    }
 
     /// <summary>Forgets a damaged chunk.</summary>
     public void Drop(int index)
