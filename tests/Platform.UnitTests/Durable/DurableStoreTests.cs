@@ -32,6 +32,39 @@ public sealed class DurableStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Open_DeviceCannotReadOnce_SaysSo_AndTakesNothingForDamaged()
+    {
+        await using (var store = await Open())
+        {
+            for (var i = 0; i < 30; i++)
+            {
+                await store.CommitAsync([new($"k{i}", Pattern.Bytes(50_000, i))], Token);
+            }
+        }
+
+        var failures = 0;
+        for (var failing = 1; ; failing++)
+        {
+            var reads = 0;
+            try
+            {
+                await using var store = await DurableStore.OpenAsync(new DurableStoreOptions { Folder = _folder.Path, FaultPoint = at => DurableLogTests.ThrowIf(at == "log.read" && Interlocked.Increment(ref reads) == failing) }, Token);
+                Assert.True(reads < failing, $"read {failing} failed, and nobody heard of it");
+                Assert.Equal(30, store.Count);
+                break;
+            }
+            catch (StorageException error)
+            {
+                failures++;
+                Assert.NotEqual(StorageError.Corrupt, error.Error);
+                Assert.Contains(_folder.Path, error.Message, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.InRange(failures, 10, 1000);
+    }
+
+    [Fact]
     public async Task Commit_SameKeyTwice_TheLaterCounts()
     {
         await using var store = await Open();

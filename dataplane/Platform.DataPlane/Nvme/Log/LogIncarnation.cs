@@ -42,6 +42,9 @@ internal sealed class LogIncarnation : IDisposable
     /// <summary>What killed it; null while it lives.</summary>
     public Exception? Fault => _device.Failure;
 
+    /// <summary>The last failure to read, and how many there were.</summary>
+    public (Exception? Last, long Count) ReadFailures => (_device.ReadFailure, _device.ReadFailures);
+
     /// <summary>The last commit that succeeded.</summary>
     public CommitRecord.State Committed => _record.Committed;
 

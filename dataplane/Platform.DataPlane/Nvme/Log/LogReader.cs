@@ -11,6 +11,7 @@ internal sealed class LogReader : IDisposable
     private readonly FasterLog _faster;
     private readonly FasterLogScanIterator _records;
     private readonly MemoryStream _pieces = new();
+    private readonly long _readFailures;
     private long _until;
     private long _expected;
     private long _entryAddress = -1;
@@ -20,6 +21,7 @@ internal sealed class LogReader : IDisposable
     {
         _log = log;
         _faster = faster;
+        _readFailures = log.ReadFailures.Count;
         _expected = Math.Max(from, faster.BeginAddress);
         _until = until;
         _records = faster.Scan(_expected, long.MaxValue, scanBufferingMode: ScanBufferingMode.SinglePageBuffering, recover: false);
@@ -30,7 +32,7 @@ internal sealed class LogReader : IDisposable
 
     /// <summary>Reads the next entry.</summary>
     /// <returns>False at the end.</returns>
-    /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/>, with file and offset.</exception>
+    /// <exception cref="StorageException"><see cref="StorageError.Corrupt"/>, or a failure of the device, with file and offset.</exception>
     public bool TryRead(out long address, out byte[] entry)
     {
         while (_expected < _until)
@@ -86,7 +88,7 @@ internal sealed class LogReader : IDisposable
             {
                 if (_expected < _until && !AtPageEnd())
                 {
-                    throw Corrupt("the log ends here");
+                    throw Unreadable("the log ends here");
                 }
 
                 return false;
@@ -102,19 +104,19 @@ internal sealed class LogReader : IDisposable
                 throw new StorageException(StorageError.NotFound, $"The log in '{_log.Folder}' was truncated up to address {_log.BeginAddress} while a reader was at {_expected}. Read from the new begin.", cause);
             }
 
-            throw Corrupt(cause.Message, cause);
+            throw Unreadable(cause.Message, cause);
         }
 
         if (!LogPiece.IsIntact(record))
         {
-            throw Corrupt("its checksum does not match");
+            throw Unreadable("its checksum does not match");
         }
 
         var previousEnd = LogPiece.PreviousEnd(record);
         var truncatedMeanwhile = _expected < _log.BeginAddress;
         if (!truncatedMeanwhile && (_first ? at != _expected && previousEnd > _expected : previousEnd != _expected))
         {
-            throw Corrupt($"the next readable one is at address {at} and follows address {previousEnd}");
+            throw Unreadable($"the next readable one is at address {at} and follows address {previousEnd}");
         }
 
         _first = false;
@@ -135,8 +137,12 @@ internal sealed class LogReader : IDisposable
     /// <summary>The rest of a page that is too short for the record that came next is skipped.</summary>
     private bool AtPageEnd() => _until - _expected < _log.SegmentBytes && _until % 4096 == 0;
 
-    private StorageException Corrupt(string found, Exception? cause = null) => new(
-        StorageError.Corrupt,
-        $"'{SegmentFiles.PathOf(_log.Folder, _expected / _log.SegmentBytes)}', offset {_expected % _log.SegmentBytes}: the record is damaged: {found}. Restore the file; entries before it are intact.",
-        cause);
+    /// <summary>What is wrong here: the device, if it failed to read since the reading began, for what it gave then says nothing; else the record.</summary>
+    private StorageException Unreadable(string found, Exception? cause = null)
+    {
+        var place = $"'{SegmentFiles.PathOf(_log.Folder, _expected / _log.SegmentBytes)}', offset {_expected % _log.SegmentBytes}";
+        return _log.ReadFailures is ({ } failure, var count) && count != _readFailures
+            ? StorageException.From(failure, $"{place}: the device cannot read the record")
+            : new StorageException(StorageError.Corrupt, $"{place}: the record is damaged: {found}. Restore the file; entries before it are intact.", cause);
+    }
 }
