@@ -82,10 +82,11 @@ public sealed class NvmeTier : IAsyncDisposable
     public static async Task<NvmeTier> OpenAsync(NvmeTierOptions options, ILogger logger, CancellationToken cancellationToken = default)
     {
         options = options.Validated();
-        var folderLock = FolderLock.Take(options.Folder);
+        FolderLock? folderLock = null;
         TierEnvironment? environment = null;
         try
         {
+            folderLock = FolderLock.Take(options.Folder);
             Directory.CreateDirectory(Path.Combine(options.Folder, "blobs"));
             var notice = new DirectIoNotice(logger);
             var catalog = await new CatalogRecovery(options, notice, logger).OpenAsync(cancellationToken);
@@ -96,14 +97,19 @@ public sealed class NvmeTier : IAsyncDisposable
             await tier._admission.ShrinkAsync();
             return tier;
         }
-        catch
+        catch (Exception cause)
         {
             if (environment is not null)
             {
                 await environment.DisposeAsync();
             }
 
-            folderLock.Dispose();
+            folderLock?.Dispose();
+            if (cause is (IOException or UnauthorizedAccessException) and not StorageException)
+            {
+                throw StorageException.From(cause, $"The tier in '{options.Folder}' cannot be opened");
+            }
+
             throw;
         }
     }

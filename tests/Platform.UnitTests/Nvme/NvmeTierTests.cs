@@ -406,6 +406,25 @@ public sealed class NvmeTierTests : IDisposable
         Assert.Equal(StorageError.InUse, (await Assert.ThrowsAsync<StorageException>(() => Open())).Error);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("blobs")]
+    [InlineData("catalog")]
+    [InlineData("blocks")]
+    public async Task Open_FileInPlaceOfAFolder_IsTypedAndNamed(string name)
+    {
+        var folder = _folder["tier"];
+        var path = Path.Combine(folder, name);
+        Directory.CreateDirectory(name.Length == 0 ? _folder.Path : folder);
+        await File.WriteAllTextAsync(path.TrimEnd('/'), "not a folder", Token);
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => NvmeTier.OpenAsync(Options() with { Folder = folder, BlockBytes = 16 << 20 }, NullLogger.Instance, Token));
+
+        Assert.Equal(StorageError.Io, error.Error);
+        Assert.Contains(path.TrimEnd('/'), error.Message, StringComparison.Ordinal);
+        Assert.Equal("not a folder", await File.ReadAllTextAsync(path.TrimEnd('/'), Token));
+    }
+
     [Fact]
     public void Dispose_FolderDeletedMeanwhile_LetsTheLockGo()
     {
