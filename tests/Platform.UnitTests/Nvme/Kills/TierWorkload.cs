@@ -27,7 +27,7 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
 
     private readonly DirectoryObjectStorage _objects = new(Path.Combine(folder, "objects"));
 
-    /// <summary>Arguments: folder, seed, number of the first version that may be written, fault point, at which passing of it to die.</summary>
+    /// <summary>Arguments: folder, seed, number of the first version that may be written, fault point, at which passing of it to die; or, if the last is not 0, to fail there, as all of the same kind do from then on, and to die so many points later.</summary>
     internal static async Task ChildMain(string[] args)
     {
         // One write per line, so that a kill leaves no half of one behind a whole.
@@ -41,25 +41,35 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
             }
         }
 
-        var (point, left) = (args[3], int.Parse(args[4], CultureInfo.InvariantCulture));
+        var (point, left, toLive) = (args[3], int.Parse(args[4], CultureInfo.InvariantCulture), int.Parse(args[5], CultureInfo.InvariantCulture));
         var random = new Random(int.Parse(args[1], CultureInfo.InvariantCulture));
+        var (isOpen, isBroken) = (false, false);
         Say("open");
         void Pass(string at)
         {
-            if (at == point && Interlocked.Decrement(ref left) == 0)
+            if (toLive == 0 ? at == point && Interlocked.Decrement(ref left) == 0 : Volatile.Read(ref isBroken) && Interlocked.Decrement(ref toLive) == 0)
             {
                 Say($"die {at}");
                 ChildProgram.Die();
+            }
+
+            if (toLive != 0 && Volatile.Read(ref isOpen) && (Volatile.Read(ref isBroken) ? IsOfOneKind(at, point) : at == point && Interlocked.Decrement(ref left) == 0))
+            {
+                Volatile.Write(ref isBroken, true);
+                throw new IOException("Input/output error", 5);
             }
         }
 
         // Without fault points I/O takes the faster way through the kernel's ring, which deserves to be killed too.
         await using var tier = await OpenAsync(args[0], point == "none" ? null : Pass);
         Say("opened");
-        await new TierWorkload(tier, args[0], random, Say).RunAsync(int.Parse(args[2], CultureInfo.InvariantCulture));
+        Volatile.Write(ref isOpen, true);
+        await new TierWorkload(tier, args[0], random, Say, _ => { }).RunAsync(int.Parse(args[2], CultureInfo.InvariantCulture));
         Say("die end");
         ChildProgram.Die();
     }
+
+    private static bool IsOfOneKind(string point, string other) => point.AsSpan(0, point.IndexOf('.')).SequenceEqual(other.AsSpan(0, other.IndexOf('.')));
 
     public static Task<NvmeTier> OpenAsync(string folder, Action<string>? faultPoint, TimeProvider? time = null, bool blocks = true) => NvmeTier.OpenAsync(
         new NvmeTierOptions
