@@ -127,6 +127,24 @@ public sealed class RawHttpTests
         Assert.Equal("body-too-large", (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["code"]!.GetValue<string>());
     }
 
+    [Theory]
+    [InlineData("admin/queues/work")]
+    [InlineData("admin/functions/Work")]
+    public async Task Body_OfAnAdminPathBeyondTheLimit_Is413AndManyLinesAreNot(string path)
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Queue("Work", "seen").With("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "1000").StartAsync();
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(new byte[1001]) };
+        request.Headers.TransferEncodingChunked = true;
+        using var response = await app.Client.SendAsync(request, Cancel);
+        using var lines = await app.Client.PostAsync("admin/queues/lines?lines=true", new StringContent(string.Concat(Enumerable.Repeat("a line\n", 300))), Cancel);
+
+        Assert.Equal((HttpStatusCode.RequestEntityTooLarge, HttpStatusCode.Created), (response.StatusCode, lines.StatusCode));
+        Assert.Equal("body-too-large", (await response.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["code"]!.GetValue<string>());
+        Assert.Equal(300, app.Host.Queues.Open("lines").Count);
+    }
+
     [Fact]
     public async Task Events_OfAStream_ArriveOneByOne()
     {

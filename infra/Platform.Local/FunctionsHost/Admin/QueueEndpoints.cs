@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Features;
 using Platform.DataPlane;
 using Platform.Jobs;
 using Platform.Local.FunctionsHost.App;
@@ -58,6 +59,12 @@ internal sealed class QueueEndpoints(EmbeddedQueueStore store, QueueSettings set
     /// <summary>Windows of lines, each durable before the next: a failure says how many lines are in.</summary>
     private async Task FillAsync(HttpContext context, string name)
     {
+        // Line by line, so the whole may be as long as the store has room.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = null;
+        }
+
         var queue = store.Open(name);
         var sent = 0;
         using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);

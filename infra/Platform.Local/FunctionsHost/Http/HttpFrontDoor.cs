@@ -34,7 +34,7 @@ internal sealed class HttpFrontDoor(
 
         if (context.Request.Path.StartsWithSegments("/admin", StringComparison.OrdinalIgnoreCase))
         {
-            await admin.HandleAsync(context, context.Request.Path.Value!.Trim('/').Split('/')[1..]);
+            await AdministerAsync(context);
             return true;
         }
 
@@ -58,6 +58,19 @@ internal sealed class HttpFrontDoor(
 
             await (_turns is null ? RouteAsync(context) : InTurnAsync(context, _turns));
             return true;
+        }
+    }
+
+    private async Task AdministerAsync(HttpContext context)
+    {
+        LimitBody(context);
+        try
+        {
+            await admin.HandleAsync(context, context.Request.Path.Value!.Trim('/').Split('/')[1..]);
+        }
+        catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            await AnswerTooLargeAsync(context);
         }
     }
 
@@ -111,11 +124,7 @@ internal sealed class HttpFrontDoor(
             return;
         }
 
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            limit.MaxRequestBodySize = maxBodyBytes;
-        }
-
+        LimitBody(context);
         if (context.Request.ContentLength > maxBodyBytes)
         {
             await AnswerTooLargeAsync(context);
@@ -153,6 +162,14 @@ internal sealed class HttpFrontDoor(
         {
             logger.RequestFailed(function.Name, exception);
             await context.WriteProblemAsync(500, ErrorCodes.Internal, $"The host could not pass the request to function '{function.Name}': {exception.Message}");
+        }
+    }
+
+    private void LimitBody(HttpContext context)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = maxBodyBytes;
         }
     }
 
