@@ -230,7 +230,7 @@ public sealed class NvmeTier : IAsyncDisposable
         return _inspection.CheckAsync(key, repairFrom, cancellationToken);
     }
 
-    /// <summary>Waits for chunks that are on their way and closes the files. Leases are worth nothing afterwards.</summary>
+    /// <summary>Gives up what is still on its way from object storage, waits until what has arrived is recorded, and closes the files. Leases are worth nothing afterwards.</summary>
     public async ValueTask DisposeAsync()
     {
         List<Blob> blobs;
@@ -245,6 +245,7 @@ public sealed class NvmeTier : IAsyncDisposable
             blobs = [.. _residents.Blobs.Values, .. _residents.Leaving, .. _residents.Writing];
         }
 
+        await _environment.Closing.CancelAsync();
         _residents.SignalFewerOnlyCopies();
         if (_uploader is not null)
         {

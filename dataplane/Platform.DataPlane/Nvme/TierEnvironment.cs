@@ -35,6 +35,9 @@ internal sealed class TierEnvironment : IAsyncDisposable
     /// <summary>Held while a chunk is taken from a writer's stream into one of <see cref="Buffers"/>: streams that stall have half of them at most, and may themselves be read from this tier.</summary>
     public SemaphoreSlim Incoming { get; }
 
+    /// <summary>Cancelled when the tier closes: nobody waits for object storage any more.</summary>
+    public CancellationTokenSource Closing { get; } = new();
+
     /// <summary>Memory that pipelines of whole chunks read into.</summary>
     public AlignedMemoryCache Pipelines { get; }
 
@@ -61,7 +64,7 @@ internal sealed class TierEnvironment : IAsyncDisposable
         Buffers.Dispose();
         Pipelines.Dispose();
 
-        // Not Incoming: a put whose stream ends after the tier still lets it go.
+        // Not Incoming and Closing: a put whose stream ends after the tier, or a late fetch, still uses them.
         Meter.Dispose();
     }
 }

@@ -14,7 +14,7 @@ internal sealed class InMemoryObjectStorage : IObjectStorage
 
     public string Name => "memory";
 
-    /// <summary>Runs before every read with key and offset; may throw or wait.</summary>
+    /// <summary>Runs before every read with key and offset; may throw or wait, which the read's caller may give up.</summary>
     public Func<string, long, Task>? BeforeRead { get; set; }
 
     /// <summary>Runs after every read with key, offset and the bytes, which it may change.</summary>
@@ -42,7 +42,7 @@ internal sealed class InMemoryObjectStorage : IObjectStorage
         _gets.AddOrUpdate(key, 1, (_, count) => count + 1);
         if (BeforeRead is not null)
         {
-            await BeforeRead(key, offset);
+            await BeforeRead(key, offset).WaitAsync(cancellationToken);
         }
 
         var bytes = Get(key, ifMatch);

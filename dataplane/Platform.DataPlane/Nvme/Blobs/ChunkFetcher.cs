@@ -147,12 +147,12 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
             var length = record.Layout.LengthOf(index);
             if (!DirectFile.IsAligned(destination))
             {
-                buffer = await tier.Buffers.RentAsync();
+                buffer = await tier.Buffers.RentAsync(tier.Closing.Token);
                 destination = buffer.Memory[..(int)AlignedMemory.RoundUp(length)];
                 destination.Span[length..].Clear();
             }
 
-            await storage.ReadAsync(record.ObjectKey, record.Layout.OffsetOf(index), destination[..length], record.ETag);
+            await storage.ReadAsync(record.ObjectKey, record.Layout.OffsetOf(index), destination[..length], record.ETag, tier.Closing.Token);
             var crc = Checksum.Crc32C(destination.Span[..length]);
             CheckSameAsBefore(index, crc);
             flight.Arrive(destination[..length]);
@@ -171,7 +171,7 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
         }
         catch (Exception cause)
         {
-            var failure = cause is OperationCanceledException ? cause : StorageException.From(cause, $"Chunk {index} of blob '{record.Key}' (object '{record.ObjectKey}')");
+            var failure = FailureOf(cause, $"Chunk {index} of blob '{record.Key}' (object '{record.ObjectKey}')");
             lock (_chunks.Gate)
             {
                 Remove(index);
@@ -188,6 +188,13 @@ internal sealed class ChunkFetcher(TierEnvironment tier, Blob blob)
             buffer?.Dispose();
         }
     }
+
+    private Exception FailureOf(Exception cause, string what) => cause switch
+    {
+        OperationCanceledException when tier.Closing.IsCancellationRequested => new ObjectDisposedException(nameof(NvmeTier), $"{what} was on its way when the tier was closed."),
+        OperationCanceledException => cause,
+        _ => StorageException.From(cause, what),
+    };
 
     private void Land(int index, uint crc)
     {

@@ -165,7 +165,6 @@ internal sealed class OnlyCopies(TierEnvironment tier, Residents residents, Admi
 
             if (old is not null)
             {
-                await old.QuiesceAsync();
                 await old.Recorder.CloseAsync();
             }
 

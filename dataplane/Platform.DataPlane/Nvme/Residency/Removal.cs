@@ -49,7 +49,7 @@ internal sealed class Removal(TierEnvironment tier, Residents residents)
 
         try
         {
-            await blob.QuiesceAsync();
+            // Chunks that are still on their way are not waited for: whoever has the turn holds up everybody.
             await blob.Recorder.CloseAsync();
             await tier.Catalog.CommitAsync(WritesOf(tier, blob));
         }
