@@ -138,6 +138,30 @@ public sealed class HandlerLifeTests
         }
     }
 
+    /// <summary>A child that goes on holds the handler's output open; neither a restart nor a stop of the host may wait for it.</summary>
+    [Fact]
+    public async Task Kill_OfAHandlerWhoseChildGoesOn_IsNoticed()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Pid", "pid").Raw("Spawn", "spawn").StartAsync();
+        using var child = Process.GetProcessById(int.Parse(await app.Client.GetStringAsync("api/spawn", Cancel)));
+        try
+        {
+            using (var handler = Process.GetProcessById(app.Host.HandlerProcessId!.Value))
+            {
+                handler.Kill();
+            }
+
+            Assert.NotEmpty(await app.Client.GetStringAsync("api/pid", Cancel));
+            await app.StopAsync();
+            Assert.False(child.HasExited);
+        }
+        finally
+        {
+            child.Kill();
+        }
+    }
+
     [Fact]
     public async Task Crash_InTheMiddleOfAPost_Is502AndTheNextCallWorks()
     {

@@ -3,6 +3,7 @@
 //   RECORD                    one JSON line per envelope
 //   SAY                       a line for both outputs
 //   STARTS, EXIT_STARTS       a file that counts starts; those up to the number end at once, with exit code EXIT_CODE
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
 
@@ -67,6 +68,8 @@ async function raw(url, request, response) {
   } else if (part === "half") {
     response.writeHead(200, { "Content-Length": 1000 });
     response.write("ten bytes.", () => request.socket.destroy());
+  } else if (part === "spawn") {
+    response.end(String(spawn("sleep", ["600"], { stdio: "inherit" }).pid));
   } else if (part === "odd") {
     response.writeHead(200, { "X-Name": Buffer.from("Jürgen €").toString("latin1"), "Set-Cookie": ["a=1", "b=2"] }).end();
   } else if (part === "environment") {

@@ -11,10 +11,12 @@ internal sealed class HandlerProcess : IDisposable
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(1);
 
     private readonly Process _process;
+    private readonly Task _exited;
 
-    private HandlerProcess(Process process, int port, string command)
+    private HandlerProcess(Process process, Task exited, int port, string command)
     {
         _process = process;
+        _exited = exited;
         Port = port;
         Command = command;
     }
@@ -29,7 +31,23 @@ internal sealed class HandlerProcess : IDisposable
 
     public int ExitCode => _process.ExitCode;
 
-    public Task WaitForExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
+    /// <summary>Completes when the process has ended; its last lines may still be on their way.</summary>
+    /// <remarks>The one of <see cref="Process"/> also waits for the end of the output, which a child that goes on holds open.</remarks>
+    public Task WaitForExitAsync(CancellationToken cancellationToken) => _exited.WaitAsync(cancellationToken);
+
+    /// <summary>Waits for the last lines of a process that has ended, but for no child that goes on.</summary>
+    public async Task ReadToEndAsync()
+    {
+        using var grace = new CancellationTokenSource(ExitGrace);
+        try
+        {
+            await _process.WaitForExitAsync(grace.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // What a child still says is lost with the pipe.
+        }
+    }
 
     /// <exception cref="FunctionAppException">The executable cannot be started.</exception>
     public static HandlerProcess Start(HandlerSettings settings, string appRoot, string workerId, IReadOnlyDictionary<string, string> environment, Action<string, bool> output)
@@ -63,11 +81,14 @@ internal sealed class HandlerProcess : IDisposable
         var command = string.Join(' ', [settings.Executable, .. settings.Arguments]);
         try
         {
-            var process = Process.Start(start) ?? throw new FunctionAppException($"'{command}' did not start.");
+            var exited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var process = new Process { StartInfo = start, EnableRaisingEvents = true };
+            process.Exited += (_, _) => exited.TrySetResult();
+            process.Start();
             Follow(process, output);
-            return new HandlerProcess(process, port, command);
+            return new HandlerProcess(process, exited.Task, port, command);
         }
-        catch (Win32Exception exception)
+        catch (Exception exception) when (exception is Win32Exception or ArgumentException)
         {
             throw new FunctionAppException($"The handler '{command}' cannot be started in '{settings.WorkingDirectory}': {exception.Message}. Check customHandler.description in host.json.", exception);
         }
@@ -80,12 +101,12 @@ internal sealed class HandlerProcess : IDisposable
         try
         {
             _process.StandardInput.Close();
-            await _process.WaitForExitAsync(grace.Token);
+            await _exited.WaitAsync(grace.Token);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or InvalidOperationException)
         {
             Kill();
-            await _process.WaitForExitAsync(CancellationToken.None);
+            await _exited;
         }
     }
 

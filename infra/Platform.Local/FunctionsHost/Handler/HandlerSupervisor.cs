@@ -166,6 +166,7 @@ internal sealed class HandlerSupervisor : IAsyncDisposable
             }
 
             generation.MarkExited();
+            await process.ReadToEndAsync();
         }
     }
 
