@@ -61,4 +61,7 @@ internal static partial class FunctionsHostLog
 
     [LoggerMessage(219, LogLevel.Warning, "A chunked request body to {Function} was dropped, as hosts do for functions with further bindings; send it with Content-Length.")]
     public static partial void ChunkedEnvelopeBodyDropped(this ILogger logger, string function);
+
+    [LoggerMessage(220, LogLevel.Error, "A trigger has ended and runs again when the app is loaded anew.")]
+    public static partial void ListenerFailed(this ILogger logger, Exception exception);
 }

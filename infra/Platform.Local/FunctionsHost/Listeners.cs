@@ -1,7 +1,7 @@
 namespace Platform.Local.FunctionsHost;
 
 /// <summary>The queue and timer triggers of an app: started together, drained together.</summary>
-internal sealed class Listeners(IReadOnlyList<Func<CancellationToken, CancellationToken, Task>> runs, CancellationToken abort) : IDisposable
+internal sealed class Listeners(IReadOnlyList<Func<CancellationToken, CancellationToken, Task>> runs, ILogger logger, CancellationToken abort) : IDisposable
 {
     private readonly Lock _lock = new();
     private CancellationTokenSource? _stopping;
@@ -41,7 +41,7 @@ internal sealed class Listeners(IReadOnlyList<Func<CancellationToken, Cancellati
                 async () =>
                 {
                     await earlier;
-                    await run(stopping, abort);
+                    await RunAsync(run, stopping);
                 },
                 CancellationToken.None))];
         }
@@ -55,6 +55,23 @@ internal sealed class Listeners(IReadOnlyList<Func<CancellationToken, Cancellati
             IsDraining = true;
             _stopping?.Cancel();
             return Task.WhenAll(_tasks);
+        }
+    }
+
+    /// <summary>One trigger that breaks keeps no other from starting, draining or stopping.</summary>
+    private async Task RunAsync(Func<CancellationToken, CancellationToken, Task> run, CancellationToken stopping)
+    {
+        try
+        {
+            await run(stopping, abort);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !stopping.IsCancellationRequested)
+        {
+            logger.ListenerFailed(exception);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
         }
     }
 

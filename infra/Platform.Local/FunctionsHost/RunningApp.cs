@@ -35,6 +35,7 @@ internal sealed class RunningApp : IAsyncDisposable
         var invoker = new FunctionInvoker(_supervisor, new OutputBinder(queues, settings, host, options.TimeProvider), host, options.TimeProvider, logger);
 
         var functions = FunctionAppReader.Read(options.AppRoot, settings, host).ToList();
+        CheckQueues(functions, settings, queues);
         var routes = new RouteTable([.. functions], host.Http.RoutePrefix, services.GetRequiredService<IInlineConstraintResolver>(), (function, reason) => TurnOff(functions, function, reason));
         var timers = MakeTimers(functions, settings, invoker);
         foreach (var function in functions.Where(function => function.Error is not null))
@@ -43,7 +44,7 @@ internal sealed class RunningApp : IAsyncDisposable
         }
 
         State = new FunctionHostState(functions, routes, host.ExtensionBundle, () => HandlerProcessId);
-        _listeners = new Listeners([.. QueueRuns(functions, settings, host, queues, invoker), .. timers.Select<TimerListener, Func<CancellationToken, CancellationToken, Task>>(timer => timer.RunAsync)], _abort.Token);
+        _listeners = new Listeners([.. QueueRuns(functions, settings, host, queues, invoker), .. timers.Select<TimerListener, Func<CancellationToken, CancellationToken, Task>>(timer => timer.RunAsync)], logger, _abort.Token);
 
         var gate = GateOf(options, keys);
         var manual = new ManualTrigger(invoker, options.TimeProvider, _abort.Token);
@@ -115,6 +116,25 @@ internal sealed class RunningApp : IAsyncDisposable
     {
         var index = functions.FindIndex(candidate => candidate.Name == function.Name);
         functions[index] = function with { Error = $"{function.Name}/function.json: {reason}" };
+    }
+
+    /// <summary>A queue that can never be opened is a fault of its function, not of each message.</summary>
+    private static void CheckQueues(List<FunctionDefinition> functions, AppSettings settings, QueueProviders queues)
+    {
+        foreach (var function in functions.Where(function => function.Runs).ToList())
+        {
+            try
+            {
+                foreach (var binding in function.Bindings.Where(binding => binding.Type is BindingTypes.QueueTrigger or BindingTypes.Queue))
+                {
+                    queues.Check(settings.Expand(binding.Text("queueName") ?? throw new FunctionAppException($"the binding '{binding.Name}' has no queueName.")), binding.Text("connection"));
+                }
+            }
+            catch (FunctionAppException exception)
+            {
+                TurnOff(functions, function, exception.Message);
+            }
+        }
     }
 
     private List<TimerListener> MakeTimers(List<FunctionDefinition> functions, AppSettings settings, FunctionInvoker invoker)

@@ -37,16 +37,52 @@ public sealed class AdminTests
             .Function("Strange", """{"bindings":[{"type":"blobTrigger","direction":"in","name":"b"}]}""")
             .Function("BadTimer", """{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"every day"}]}""")
             .Function("BadRoute", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","route":"a/{b"},{"type":"http","direction":"out","name":"res"}]}""")
+            .Function("Twice", """{"bindings":[],"bindings":[{"type":"httpTrigger","name":"r"}]}""")
+            .Function("NullMethod", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","methods":[null]}]}""")
+            .Function("TextMethod", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","methods":"get"}]}""")
+            .Function("OddLevel", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","authLevel":"everybody"}]}""")
+            .Function("OddDirection", """{"bindings":[{"type":"httpTrigger","direction":"sideways","name":"r"}]}""")
+            .Function("BadQueue", """{"bindings":[{"type":"queueTrigger","direction":"in","name":"q","queueName":"No_Name"}]}""")
+            .Function("NoQueue", """{"bindings":[{"type":"queueTrigger","direction":"in","name":"q"}]}""")
+            .Function("NoSetting", """{"bindings":[{"type":"queueTrigger","direction":"in","name":"q","queueName":"%NOT_THERE%"}]}""")
+            .Function("NoConnection", """{"bindings":[{"type":"queueTrigger","direction":"in","name":"q","queueName":"work","connection":"NOT_THERE"}]}""")
+            .Function("BadConnection", """{"bindings":[{"type":"queueTrigger","direction":"in","name":"q","queueName":"work","connection":"NONSENSE"}]}""")
+            .Function("BadOutput", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r"},{"type":"queue","direction":"out","name":"q","queueName":"No_Name"}]}""")
+            .Function("BadRetry", """{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"0 0 0 1 1 *"}],"retry":{"strategy":"fixedDelay","maxRetryCount":"three","delayInterval":"00:00:01"}}""")
+            .Function("BadDelay", """{"bindings":[{"type":"timerTrigger","direction":"in","name":"t","schedule":"0 0 0 1 1 *"}],"retry":{"strategy":"fixedDelay","maxRetryCount":3,"delayInterval":"-00:00:01"}}""")
+            .With("NONSENSE", "not a connection string")
             .Function("Reserved", """{"bindings":[{"type":"httpTrigger","direction":"in","name":"r","route":"admin/x"},{"type":"http","direction":"out","name":"res"}]}""")
             .StartAsync();
 
         var functions = (await app.Client.GetFromJsonAsync<JsonArray>("admin/functions", Cancel))!;
         var errors = functions.Where(function => function!["error"] is not null).ToDictionary(function => function!["name"]!.ToString(), function => function!["error"]!.ToString());
 
-        Assert.Equal(8, functions.Count);
-        Assert.Equal(["BadRoute", "BadTimer", "EchoTwin", "NoJson", "NoTrigger", "Reserved", "Strange"], errors.Keys.Order(StringComparer.Ordinal));
-        Assert.Contains("'Echo'", errors["EchoTwin"], StringComparison.Ordinal);
-        Assert.Contains("blobTrigger", errors["Strange"], StringComparison.Ordinal);
+        var faulty = new Dictionary<string, string>
+        {
+            ["BadConnection"] = "NONSENSE",
+            ["BadDelay"] = "delayInterval",
+            ["BadOutput"] = "'No_Name' is no queue name",
+            ["BadQueue"] = "'No_Name' is no queue name",
+            ["BadRetry"] = "maxRetryCount",
+            ["BadRoute"] = "a/{b",
+            ["BadTimer"] = "every day",
+            ["EchoTwin"] = "'Echo'",
+            ["NoConnection"] = "NOT_THERE",
+            ["NoJson"] = "NoJson/function.json",
+            ["NoQueue"] = "queueName",
+            ["NoSetting"] = "NOT_THERE",
+            ["NoTrigger"] = "0 triggers",
+            ["NullMethod"] = "methods",
+            ["OddDirection"] = "sideways",
+            ["OddLevel"] = "everybody",
+            ["Reserved"] = "admin/x",
+            ["Strange"] = "blobTrigger",
+            ["TextMethod"] = "methods",
+            ["Twice"] = "bindings",
+        };
+        Assert.Equal(faulty.Keys, errors.Keys.Order(StringComparer.Ordinal));
+        Assert.All(faulty, fault => Assert.Contains(fault.Value, errors[fault.Key], StringComparison.Ordinal));
+        Assert.Equal(faulty.Count + 1, functions.Count);
         Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("api/echo", Cancel)).StatusCode);
         Assert.Contains("NoTrigger/function.json", (await app.Client.GetFromJsonAsync<JsonNode>("admin/functions/NoTrigger/status", Cancel))!["errors"]![0]!.ToString(), StringComparison.Ordinal);
     }

@@ -8,7 +8,7 @@ namespace Platform.Local.FunctionsHost.App;
 /// <summary>Reads the function folders of an app. A broken <c>function.json</c> turns off that function alone.</summary>
 internal static partial class FunctionAppReader
 {
-    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false };
 
     /// <summary>The functions in load order, which is the order of their folders; or those that <c>host.json</c> declares itself.</summary>
     /// <exception cref="FunctionAppException">The app has both kinds, or declares routes for another runtime.</exception>
@@ -81,9 +81,19 @@ internal static partial class FunctionAppReader
                 (binding["direction"]?.ToString() ?? "in").ToLowerInvariant(),
                 binding["name"]?.ToString() ?? throw new FunctionAppException($"the binding of type '{type}' has no 'name'."),
                 binding);
+            if (read.Direction is not ("in" or "out" or "inout"))
+            {
+                throw new FunctionAppException($"the binding '{read.Name}' has the direction '{read.Direction}'; expected in, out or inout.");
+            }
+
             if (!BindingTypes.All.Contains(read.Type))
             {
                 throw new FunctionAppException($"the binding '{read.Name}' has the type '{type}', which this host does not serve; it serves httpTrigger, queueTrigger, timerTrigger, http and queue. Run the app under 'func start' for the others.");
+            }
+
+            if (read.Type == BindingTypes.HttpTrigger)
+            {
+                CheckHttpTrigger(read);
             }
 
             bindings.Add(read);
@@ -91,6 +101,19 @@ internal static partial class FunctionAppReader
 
         var triggers = bindings.Count(binding => binding.IsTrigger);
         return triggers == 1 ? bindings : throw new FunctionAppException($"it has {triggers} triggers; expected exactly one.");
+    }
+
+    private static void CheckHttpTrigger(BindingDefinition trigger)
+    {
+        if (trigger.Json["methods"] is { } methods && !(methods is JsonArray verbs && verbs.All(verb => verb?.GetValueKind() == JsonValueKind.String)))
+        {
+            throw new FunctionAppException($"methods is {methods.ToJsonString()}; expected an array such as [\"get\", \"post\"].");
+        }
+
+        if (trigger.Text("authLevel") is { } level && level.ToLowerInvariant() is not ("anonymous" or "function" or "admin"))
+        {
+            throw new FunctionAppException($"authLevel is '{level}'; expected anonymous, function or admin.");
+        }
     }
 
     private static bool IsDisabled(string name, JsonObject json, AppSettings settings)
@@ -112,8 +135,12 @@ internal static partial class FunctionAppReader
             return null;
         }
 
-        var count = retry["maxRetryCount"]?.GetValue<int>() ?? throw new FunctionAppException("retry has no maxRetryCount.");
-        TimeSpan Time(string key) => TimeSpan.TryParse(retry[key]?.ToString(), CultureInfo.InvariantCulture, out var time)
+        if (retry["maxRetryCount"] is not JsonValue number || !number.TryGetValue<int>(out var count) || count < -1)
+        {
+            throw new FunctionAppException($"retry.maxRetryCount is '{retry["maxRetryCount"]}'; expected a whole number, -1 for no end.");
+        }
+
+        TimeSpan Time(string key) => TimeSpan.TryParse(retry[key]?.ToString(), CultureInfo.InvariantCulture, out var time) && time >= TimeSpan.Zero && time <= RetryPolicy.LongestDelay
             ? time
             : throw new FunctionAppException($"retry.{key} is '{retry[key]}'; expected a time span such as 00:00:05.");
         return retry["strategy"]?.ToString().ToLowerInvariant() switch

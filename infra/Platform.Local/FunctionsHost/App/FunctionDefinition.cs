@@ -65,6 +65,9 @@ internal static class BindingTypes
 /// <summary>The key <c>retry</c>: how often a failed invocation is run again, and after which waits.</summary>
 internal sealed record RetryPolicy(int MaxRetryCount, TimeSpan Minimum, TimeSpan Maximum)
 {
+    /// <summary>Longest wait that a policy may ask for.</summary>
+    public static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
+
     /// <summary>The wait before retry <paramref name="number"/>, 1 for the first.</summary>
     public TimeSpan Delay(int number) => TimeSpan.FromTicks((long)Math.Min(Maximum.Ticks, Minimum.Ticks * Math.Pow(2, Math.Min(number - 1, 30))));
 }

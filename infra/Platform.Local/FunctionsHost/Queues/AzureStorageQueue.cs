@@ -22,19 +22,20 @@ internal sealed class AzureStorageQueue : IMessageQueue
     public string Name => _client.Name;
 
     /// <exception cref="FunctionAppException">The connection string is malformed.</exception>
-    public static IMessageQueue Open(string connection, string setting, string name, TimeProvider time)
+    public static IMessageQueue Open(string connection, string setting, string name, TimeProvider time) => new AzureStorageQueue(Client(connection, setting, name), time);
+
+    /// <summary>A client of the queue, which need not be there.</summary>
+    /// <exception cref="FunctionAppException">The connection string is malformed.</exception>
+    public static QueueClient Client(string connection, string setting, string name)
     {
-        QueueClient client;
         try
         {
-            client = new QueueClient(connection, name, new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None });
+            return new QueueClient(connection, name, new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None });
         }
         catch (Exception exception) when (exception is FormatException or ArgumentException)
         {
             throw new FunctionAppException($"The setting '{setting}' is no storage connection string: {exception.Message} Use 'embedded' for the queue of this host.", exception);
         }
-
-        return new AzureStorageQueue(client, time);
     }
 
     public async Task SendAsync(string text, CancellationToken cancellationToken)
