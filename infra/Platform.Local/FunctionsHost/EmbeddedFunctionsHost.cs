@@ -245,8 +245,8 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
             Volatile.Write(ref _door, opening);
             if (_app is { } old)
             {
-                await old.DisposeAsync();
                 _app = null;
+                await old.DisposeAsync();
             }
 
             opening.SetResult(_isOffline ? Closed("Offline", "It was taken offline; PUT \"running\" to /admin/host/state starts it.") : await LoadAsync());
@@ -268,8 +268,9 @@ internal sealed class EmbeddedFunctionsHost : IHostControl, IAsyncDisposable
             Watch(app);
             return app.Front;
         }
-        catch (Exception exception) when (exception is FunctionAppException or OperationCanceledException)
+        catch (Exception exception)
         {
+            // Whatever it is: requests wait for a door, and the file that is at fault may be mended.
             if (app is not null)
             {
                 await app.DisposeAsync();

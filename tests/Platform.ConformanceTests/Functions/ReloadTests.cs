@@ -58,6 +58,33 @@ public sealed class ReloadTests
         Assert.Equal("Running", (await app.Client.GetFromJsonAsync<JsonNode>("admin/host/status", Cancel))!["state"]!.ToString());
     }
 
+    /// <summary>JSON that is not what these files hold: the host says so, and takes the next version of the file.</summary>
+    [Theory]
+    [InlineData("local.settings.json", "[]")]
+    [InlineData("local.settings.json", """{"IsEncrypted":false,"Values":[]}""")]
+    [InlineData("local.settings.json", """{"IsEncrypted":false,"Values":{"A":"\ud800"}}""")]
+    [InlineData("host.json", "[]")]
+    [InlineData("host.json", """{"version":"2.0","version":"2.0"}""")]
+    [InlineData("host.json", """{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"\u0000"}}}""")]
+    public async Task File_ThatIsNotFit_IsTheStateErrorUntilItIsMended(string file, string text)
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Raw("Pid", "pid");
+        var settings = Path.Combine(app.AppRoot, "local.settings.json");
+        File.WriteAllText(settings, """{"IsEncrypted":false}""");
+        await app.StartAsync();
+
+        File.WriteAllText(Path.Combine(app.AppRoot, file), text);
+        using var broken = await UntilAsync(app, "api/pid", response => response.StatusCode == HttpStatusCode.ServiceUnavailable);
+        var status = (await app.Client.GetFromJsonAsync<JsonNode>("admin/host/status", Cancel))!;
+        app.WriteHostJson();
+        File.WriteAllText(settings, """{"IsEncrypted":false}""");
+        using var mended = await UntilAsync(app, "api/pid", response => response.StatusCode == HttpStatusCode.OK);
+
+        Assert.Equal("Error", status["state"]!.ToString());
+        Assert.Contains(file, status["errors"]![0]!.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Call_UnderWay_EndsOnTheOldHandlerAndOthersWaitForTheNew()
     {

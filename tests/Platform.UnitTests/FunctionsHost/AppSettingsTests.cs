@@ -30,7 +30,17 @@ public sealed class AppSettingsTests : IDisposable
     [Fact]
     public void Value_Null_IsSkipped() => Assert.Equal((null, "b"), (Load("""{"IsEncrypted":false,"Values":{"A":null,"B":"b"}}""")["A"], Load("""{"IsEncrypted":false,"Values":{"A":null,"B":"b"}}""")["B"]));
 
+    [Fact]
+    public void Name_ThatIsThereTwice_HasTheLastValueAsUnderFunc()
+    {
+        var settings = Load("""{"IsEncrypted":false,"Values":{"A":"first","A":"last"},"Host":{"CORS":"http://first","CORS":"http://last"}}""");
+
+        Assert.Equal(("last", "http://last"), (settings["A"], Assert.Single(settings.Cors.Origins)));
+    }
+
     [Theory]
+    [InlineData("[]", "JSON Array")]
+    [InlineData("""{"IsEncrypted":false,"Values":[]}""", "Values is a JSON Array")]
     [InlineData("""{"IsEncrypted":true,"Values":{}}""", "IsEncrypted")]
     [InlineData("""{"Values":{}}""", "IsEncrypted")]
     [InlineData("""{"IsEncrypted":false,"Values":{"A":1}}""", "Values.A is 1")]

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace Platform.Local.FunctionsHost.App;
@@ -69,12 +68,17 @@ internal sealed partial class AppSettings
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             var root = document.RootElement;
+            if (root.ValueKind != JsonValueKind.Object)
+            {
+                throw new FunctionAppException($"{path} is a JSON {root.ValueKind}; expected an object with IsEncrypted and Values.");
+            }
+
             if (!root.TryGetProperty("IsEncrypted", out var encrypted) || encrypted.ValueKind != JsonValueKind.False)
             {
                 throw new FunctionAppException($"{path} is encrypted, or does not say: a missing IsEncrypted counts as true. Add \"IsEncrypted\": false, or run 'func settings decrypt'.");
             }
 
-            settings.Cors = CorsSettings.Read(root.TryGetProperty("Host", out var host) && host.ValueKind == JsonValueKind.Object ? JsonNode.Parse(host.GetRawText()) : null, path);
+            settings.Cors = root.TryGetProperty("Host", out var host) && host.ValueKind == JsonValueKind.Object ? CorsSettings.Read(host, path) : CorsSettings.None;
             Read(root, "Values", "", path, values);
             Read(root, "ConnectionStrings", "ConnectionStrings:", path, values);
             return values;
@@ -83,13 +87,22 @@ internal sealed partial class AppSettings
         {
             throw new FunctionAppException($"{path} is not JSON: {exception.Message}", exception);
         }
+        catch (InvalidOperationException exception)
+        {
+            throw new FunctionAppException($"{path} has text that is no Unicode, half a surrogate pair perhaps: {exception.Message}", exception);
+        }
     }
 
     private static void Read(JsonElement root, string section, string prefix, string path, Dictionary<string, string> values)
     {
-        if (!root.TryGetProperty(section, out var members) || members.ValueKind != JsonValueKind.Object)
+        if (!root.TryGetProperty(section, out var members) || members.ValueKind == JsonValueKind.Null)
         {
             return;
+        }
+
+        if (members.ValueKind != JsonValueKind.Object)
+        {
+            throw new FunctionAppException($"{path}: {section} is a JSON {members.ValueKind}; expected an object of names and texts.");
         }
 
         foreach (var member in members.EnumerateObject().Where(member => member.Value.ValueKind != JsonValueKind.Null))

@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using System.Text.Json;
 
 namespace Platform.Local.FunctionsHost.App;
 
@@ -8,16 +8,16 @@ internal sealed record CorsSettings(IReadOnlyList<string> Origins, bool AllowCre
     public static CorsSettings None { get; } = new([], false);
 
     /// <exception cref="FunctionAppException">Credentials are allowed for any origin, which browsers refuse.</exception>
-    public static CorsSettings Read(JsonNode? host, string path)
+    public static CorsSettings Read(JsonElement host, string path)
     {
-        if (host?["CORS"]?.ToString() is not { Length: > 0 } text)
+        if (!host.TryGetProperty("CORS", out var origins) || origins.ToString() is not { Length: > 0 } text)
         {
             return None;
         }
 
         var cors = new CorsSettings(
             [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(origin => origin.TrimEnd('/'))],
-            bool.TryParse(host["CORSCredentials"]?.ToString(), out var credentials) && credentials);
+            host.TryGetProperty("CORSCredentials", out var allowed) && bool.TryParse(allowed.ToString(), out var credentials) && credentials);
         return cors.AllowCredentials && cors.Origins.Contains("*")
             ? throw new FunctionAppException($"{path}: Host.CORSCredentials needs named origins in Host.CORS; found '*'.")
             : cors;
