@@ -108,6 +108,24 @@ public sealed class KeyTests
         Assert.Equal("def", listed!["keys"]![0]!["value"]!.ToString());
     }
 
+    [Theory]
+    [InlineData("\"abc\"", 400)]
+    [InlineData("[1]", 400)]
+    [InlineData("{", 400)]
+    [InlineData("null", 201)]
+    [InlineData("""{"value":""}""", 201)]
+    [InlineData("""{"value":"\ud800"}""", 201)]
+    public async Task Key_OfABodyThatIsOdd_IsRefusedOrMade(string body, int status)
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = await new TestFunctionApp().Raw("Root", "root").StartAsync();
+
+        using var made = await app.Client.PutAsync("admin/host/keys/mine", new StringContent(body), Cancel);
+        using var read = await app.Client.GetAsync("admin/host/keys/mine", Cancel);
+
+        Assert.Equal((status, status == 201 ? 200 : 404), ((int)made.StatusCode, (int)read.StatusCode));
+    }
+
     private static string Master(TestFunctionApp app) => JsonNode.Parse(File.ReadAllText(Path.Combine(app.State, "keys.json")))!["MasterKey"]!.ToString();
 
     private static async Task<string> MakeKeyAsync(TestFunctionApp app, string function, string master)
