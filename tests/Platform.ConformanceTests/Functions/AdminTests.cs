@@ -124,6 +124,35 @@ public sealed class AdminTests
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
     }
 
+    [Theory]
+    [InlineData("{id:int}", "7", "x")]
+    [InlineData("{id:long}", "7", "7.5")]
+    [InlineData("{id:guid}", "0198b1f0-0000-7000-8000-000000000000", "7")]
+    [InlineData("{id:bool}", "true", "1")]
+    [InlineData("{id:alpha}", "abc", "a1")]
+    [InlineData("{id:datetime}", "2026-01-02", "never")]
+    [InlineData("{id:decimal}", "1.5", "x")]
+    [InlineData("{id:min(3)}", "3", "2")]
+    [InlineData("{id:max(3)}", "3", "4")]
+    [InlineData("{id:range(2,4)}", "4", "5")]
+    [InlineData("{id:length(2)}", "ab", "abc")]
+    [InlineData("{id:regex(^a+$)}", "aa", "ab")]
+    [InlineData("{id:int?}", "", "x")]
+    [InlineData("{id=standard}", "", "a/b")]
+    [InlineData("{*rest}", "a/b/c", null)]
+    public async Task Route_WithEachConstraint_TakesWhatFits(string part, string fits, string? other)
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Raw("Item", $"api/item/{part}");
+        app.HostJson["extensions"]!["http"]!["routePrefix"] = "";
+        await app.StartAsync();
+
+        using var found = await app.Client.GetAsync($"api/item/{fits}", Cancel);
+        using var notFound = await app.Client.GetAsync(other is null ? "api/other" : $"api/item/{other}", Cancel);
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.NotFound), (found.StatusCode, notFound.StatusCode));
+    }
+
     [Fact]
     public async Task Queues_ThroughTheAdminPaths_AreFilledListedAndCleared()
     {

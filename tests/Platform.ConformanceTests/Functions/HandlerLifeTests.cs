@@ -232,6 +232,21 @@ public sealed class HandlerLifeTests
     }
 
     [Fact]
+    public async Task Timeout_OfAnEnvelope_FailsItAndRestartsTheHandler()
+    {
+        TestFunctionApp.NeedsNode();
+        await using var app = new TestFunctionApp().Enveloped("Order", "order").Raw("Pid", "pid").Answer("Order", """{"delayMs":600000}""");
+        app.HostJson["functionTimeout"] = "00:00:05";
+        await app.StartAsync();
+        var before = await app.Client.GetStringAsync("api/pid", Cancel);
+
+        using var response = await app.Client.GetAsync("api/order", Cancel);
+
+        Assert.Equal((HttpStatusCode.InternalServerError, ""), (response.StatusCode, await response.Content.ReadAsStringAsync(Cancel)));
+        Assert.NotEqual(before, await app.Client.GetStringAsync("api/pid", Cancel));
+    }
+
+    [Fact]
     public async Task Address_OfAnotherMachine_IsNamed()
     {
         TestFunctionApp.NeedsNode();
