@@ -51,28 +51,6 @@ public sealed class PlatformFunctionsTests : PlatformFunctionsApp
         Assert.DoesNotContain(Sidecar.Calls, call => call.StartsWith("actors/", StringComparison.Ordinal));
     }
 
-    /// <summary>Hosts that know no proxying buffer, and one whose raw modes are off sends an envelope: the same call answers, in one piece.</summary>
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Completion_UnderAnOlderHost_AnswersInOnePiece(bool forwarding)
-    {
-        Nodes(("worker-0", "Ready"));
-        Sidecar.On(CompletionAt("worker-0"), async context =>
-        {
-            context.Response.ContentType = "text/event-stream";
-            await context.Response.WriteAsync("data: one\n\n");
-            await context.Response.Body.FlushAsync();
-            await context.Response.WriteAsync("data: [DONE]\n\n");
-        });
-        await StartAsync(("AzureFunctionsJobHost__customHandler__enableProxyingHttpRequest", "false"), ("AzureFunctionsJobHost__customHandler__enableForwardingHttpRequest", forwarding ? "true" : "false"));
-
-        using var response = await Client.PostAsync("v1/completions", Json("""{"model":"m","prompt":"a","stream":true}"""), Cancel);
-
-        Assert.Equal("data: one\n\ndata: [DONE]\n\n", await response.Content.ReadAsStringAsync(Cancel));
-        Assert.Equal(("text/event-stream", "worker-0"), (response.Content.Headers.ContentType!.MediaType, response.Headers.GetValues(Routes.WorkerHeader).Single()));
-    }
-
     [Fact]
     public async Task Completion_OfAColdModel_GoesWhereControlSaysWithTheManifest()
     {
