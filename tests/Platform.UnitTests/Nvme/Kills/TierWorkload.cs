@@ -160,7 +160,7 @@ internal sealed class TierWorkload(NvmeTier tier, string folder, Random random, 
             await act();
             say("+ " + line);
         }
-        catch (StorageException fault) when (failed is not null && fault.InnerException is IOException)
+        catch (StorageException fault) when (failed is not null && fault.Error == StorageError.Io)
         {
             say("! " + line);
             failed(fault);
